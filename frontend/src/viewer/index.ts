@@ -1,0 +1,261 @@
+/** The viewer's page: wires picture, controls, keys and the URL together. */
+
+import { followJobs, isOpen, type Job, jobText } from "../shared/jobs";
+import { pageData, required } from "../shared/page";
+import { borderLetters, clamp, flipIndex, type Grid, pointOf } from "./geometry";
+import { defaultLayers, LAYERS, type LayerName } from "./layers";
+import { fetchLabels } from "./nifti";
+import { Stage } from "./stage";
+import { fromHash, PRESETS, toHash } from "./state";
+import { drawStrip } from "./strip";
+
+interface ViewerData {
+  scan: string;
+  grid: Grid;
+  framesUrl: string;
+  hasVolume: boolean;
+  masks: { lobes: string; infection: string } | null;
+  infectedBySliceMl: number[];
+  job: Job | null;
+}
+
+const data = pageData<ViewerData>("viewer-data");
+const layers = defaultLayers();
+const count = data.grid.shape_zyx[0];
+const picture = required<HTMLDivElement>("[data-picture]");
+const slider = required<HTMLInputElement>("[data-slider]");
+const position = required<HTMLElement>("[data-position]");
+const windowText = required<HTMLElement>("[data-window]");
+const huText = required<HTMLElement>("[data-hu]");
+const loadedBar = required<HTMLProgressElement>("[data-loaded]");
+const message = required<HTMLElement>("[data-message]");
+const strip = required<HTMLCanvasElement>("[data-strip]");
+const help = required<HTMLDialogElement>("[data-help]");
+
+const remembered = fromHash(location.hash);
+const view = {
+  image: clamp((remembered.image ?? mostInfected() + 1) - 1, 0, count - 1),
+  width_hu: remembered.width_hu ?? 1500,
+  level_hu: remembered.level_hu ?? -600,
+};
+if (remembered.layers) for (const name of LAYERS) layers[name].visible = remembered.layers.includes(name);
+
+const stage = new Stage(
+  picture,
+  required<HTMLCanvasElement>("[data-masks]"),
+  { scan: data.scan, framesUrl: data.framesUrl, grid: data.grid },
+  layers,
+  { loaded: (n) => showLoaded(n), shown: () => showPosition() },
+);
+
+/** Displayed image with most infection; the middle one when there is none. */
+function mostInfected(): number {
+  const most = Math.max(0, ...data.infectedBySliceMl);
+  if (most === 0) return Math.floor(count / 2);
+  return flipIndex(data.grid, data.infectedBySliceMl.indexOf(most));
+}
+
+function go(image: number): void {
+  view.image = clamp(image, 0, count - 1);
+  slider.value = String(view.image + 1);
+  void stage.show(view.image);
+  remember();
+}
+
+function showPosition(): void {
+  const index = flipIndex(data.grid, view.image);
+  const z = pointOf(data.grid, [index, 0, 0])[2];
+  position.textContent = `${view.image + 1} / ${count} · ${z.toFixed(1)} mm`;
+  slider.setAttribute("aria-valuetext", `slice ${view.image + 1} of ${count}`);
+  drawStrip(strip, displayedProfile(), view.image);
+}
+
+function displayedProfile(): number[] {
+  const profile = data.infectedBySliceMl;
+  return Array.from({ length: count }, (_, image) => profile[flipIndex(data.grid, image)] ?? 0);
+}
+
+function showLoaded(n: number): void {
+  loadedBar.value = n;
+  loadedBar.hidden = n >= count;
+}
+
+function setWindow(width_hu: number, level_hu: number): void {
+  view.width_hu = clamp(width_hu, 1, 4000);
+  view.level_hu = clamp(level_hu, -1200, 3000);
+  stage.setWindow(view.width_hu, view.level_hu);
+  windowText.textContent = `W ${Math.round(view.width_hu)} L ${Math.round(view.level_hu)}`;
+  for (const button of document.querySelectorAll<HTMLButtonElement>("[data-preset]")) {
+    const preset = PRESETS[button.dataset.preset ?? ""];
+    const chosen = preset?.width_hu === view.width_hu && preset.level_hu === view.level_hu;
+    button.setAttribute("aria-pressed", String(chosen));
+  }
+  remember();
+}
+
+let remembering = 0;
+function remember(): void {
+  clearTimeout(remembering);
+  remembering = window.setTimeout(() => {
+    const shown = LAYERS.filter((name) => layers[name].visible);
+    history.replaceState(null, "", toHash({ ...view, image: view.image + 1, layers: shown }));
+  }, 200);
+}
+
+function toggle(name: LayerName, visible = !layers[name].visible): void {
+  layers[name].visible = visible;
+  required<HTMLInputElement>(`[data-layer="${name}"]`).checked = visible;
+  stage.repaint();
+  remember();
+}
+
+function wireControls(): void {
+  slider.max = String(count);
+  slider.value = String(view.image + 1);
+  loadedBar.max = count;
+  slider.addEventListener("input", () => go(Number(slider.value) - 1));
+  for (const box of document.querySelectorAll<HTMLInputElement>("[data-layer]")) {
+    const name = box.dataset.layer as LayerName;
+    box.checked = layers[name].visible;
+    box.addEventListener("change", () => toggle(name, box.checked));
+  }
+  for (const range of document.querySelectorAll<HTMLInputElement>("[data-opacity]")) {
+    const name = range.dataset.opacity as LayerName;
+    range.value = String(Math.round(layers[name].opacity * 100));
+    range.addEventListener("input", () => {
+      layers[name].opacity = Number(range.value) / 100;
+      stage.repaint();
+    });
+  }
+  for (const button of document.querySelectorAll<HTMLButtonElement>("[data-preset]")) {
+    button.addEventListener("click", () => usePreset(button.dataset.preset ?? "lung"));
+  }
+  required("[data-reset]").addEventListener("click", () => stage.reset());
+  required("[data-open-help]").addEventListener("click", () => help.showModal());
+  const letters = borderLetters(data.grid);
+  for (const [side, letter] of Object.entries(letters))
+    required(`[data-letter="${side}"]`).textContent = letter;
+  strip.addEventListener("click", (event) => {
+    const box = strip.getBoundingClientRect();
+    go(Math.floor(((event.clientY - box.top) / box.height) * count));
+  });
+}
+
+function usePreset(name: string): void {
+  const preset = PRESETS[name];
+  if (preset) setWindow(preset.width_hu, preset.level_hu);
+}
+
+function wirePointer(): void {
+  picture.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    if (event.ctrlKey) stage.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+    else go(view.image + Math.sign(event.deltaY));
+  });
+  picture.addEventListener("contextmenu", (event) => event.preventDefault());
+  picture.addEventListener("pointerdown", (event) => picture.setPointerCapture(event.pointerId));
+  picture.addEventListener("pointermove", (event) => {
+    const hu = stage.huAt(event.clientX, event.clientY);
+    huText.textContent = hu === null ? "" : `${hu} HU`;
+    if (event.buttons === 1 && !event.shiftKey) {
+      setWindow(view.width_hu + 4 * event.movementX, view.level_hu + 3 * event.movementY);
+    } else if (event.buttons === 2) {
+      stage.zoomBy(1 - event.movementY / 200);
+    } else if (event.buttons === 4 || event.buttons === 1) {
+      stage.panBy(event.movementX, event.movementY);
+    }
+  });
+}
+
+const KEYS: Record<string, () => void> = {
+  ArrowDown: () => go(view.image + 1),
+  ArrowRight: () => go(view.image + 1),
+  ArrowUp: () => go(view.image - 1),
+  ArrowLeft: () => go(view.image - 1),
+  PageDown: () => go(view.image + 10),
+  PageUp: () => go(view.image - 10),
+  Home: () => go(0),
+  End: () => go(count - 1),
+  "1": () => usePreset("lung"),
+  "2": () => usePreset("mediastinum"),
+  "3": () => usePreset("bone"),
+  l: () => toggle("lung"),
+  b: () => toggle("lobes"),
+  g: () => toggle("ground-glass"),
+  c: () => toggle("consolidation"),
+  e: () => toggle("effusion"),
+  m: () => toggleAll(),
+  i: () => go(mostInfected()),
+  "+": () => stage.zoomBy(1.2),
+  "-": () => stage.zoomBy(1 / 1.2),
+  r: () => stage.reset(),
+  "?": () => help.showModal(),
+};
+
+function toggleAll(): void {
+  const anyShown = LAYERS.some((name) => layers[name].visible);
+  for (const name of LAYERS) toggle(name, !anyShown && name !== "lobes");
+}
+
+function wireKeys(): void {
+  document.addEventListener("keydown", (event) => {
+    const inField =
+      event.target instanceof HTMLElement && event.target.matches("input[type=text], textarea, select");
+    if (inField || help.open || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
+    if (act === undefined) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+/** While the analysis runs, say how far it is; show slices as soon as they are read, and masks when they are done. */
+function followAnalysis(): void {
+  const status = required<HTMLElement>("[data-job]");
+  let hasVolume = data.hasVolume;
+  const show = (job: Job) => {
+    status.hidden = !isOpen(job) && job.state !== "failed";
+    required("[data-job-text]", status).textContent = jobText(job);
+    required<HTMLProgressElement>("progress", status).value = job.percent;
+    if (job.state === "failed") status.dataset.state = "failed";
+  };
+  if (data.job) show(data.job);
+  followJobs((job) => {
+    if (job.scan !== data.scan) return;
+    show(job);
+    const slicesArrived =
+      !hasVolume && job.state === "running" && job.stage !== "" && job.stage !== "reading";
+    if (slicesArrived || !isOpen(job)) {
+      hasVolume = true;
+      location.reload();
+    }
+  });
+}
+
+async function start(): Promise<void> {
+  wireControls();
+  followAnalysis();
+  if (!data.hasVolume) {
+    message.hidden = false;
+    return;
+  }
+  await stage.start(view.image);
+  setWindow(view.width_hu, view.level_hu);
+  picture.dataset.ready = "image";
+  wirePointer();
+  wireKeys();
+  if (data.masks === null) return;
+  const voxels = data.grid.shape_zyx.reduce((a, b) => a * b, 1);
+  const [lobes, infection] = await Promise.all([
+    fetchLabels(data.masks.lobes, voxels),
+    fetchLabels(data.masks.infection, voxels),
+  ]);
+  stage.setLabels({ lobes, infection });
+  picture.dataset.ready = "masks";
+}
+
+start().catch((error: unknown) => {
+  message.hidden = false;
+  const reason = error instanceof Error ? error.message : String(error);
+  message.textContent = `The scan could not be shown: ${reason}. Reload the page to try again.`;
+});

@@ -1,0 +1,191 @@
+/** The picture: Cornerstone draws the slice, a canvas of ours draws the masks over it, with or without WebGL. */
+
+import { Enums, init, RenderingEngine, setUseCPURendering, type Types } from "@cornerstonejs/core";
+import { flipIndex, type Grid, outwards, pointOf, type Vec3 } from "./geometry";
+import { type Layers, paint } from "./layers";
+import { imageIdOf, Prefetcher, registerSeries, type Series } from "./loader";
+
+export interface Labels {
+  lobes: Uint8Array;
+  infection: Uint8Array;
+}
+
+const VIEWPORT = "axial";
+
+/** Whether this browser can draw with WebGL 2. */
+export function hasWebGl(): boolean {
+  return document.createElement("canvas").getContext("webgl2") !== null;
+}
+
+/** One axial stack with masks. Images are counted from 0 at the head. */
+export class Stage {
+  private viewport!: Types.IStackViewport;
+  private engine!: RenderingEngine;
+  private labels: Labels | null = null;
+  private readonly maskCanvas = document.createElement("canvas");
+  private painted = -1;
+  private prefetcher!: Prefetcher;
+  private current = 0;
+
+  constructor(
+    private readonly element: HTMLDivElement,
+    private readonly overlay: HTMLCanvasElement,
+    private readonly series: Series,
+    private readonly layers: Layers,
+    private readonly events: { loaded(count: number): void; shown(image: number): void },
+  ) {}
+
+  get grid(): Grid {
+    return this.series.grid;
+  }
+
+  get count(): number {
+    return this.grid.shape_zyx[0];
+  }
+
+  /** Start Cornerstone and show one image; resolves when it is on screen. */
+  async start(image: number): Promise<void> {
+    if (!hasWebGl()) setUseCPURendering(true);
+    await init();
+    registerSeries(this.series);
+    this.engine = new RenderingEngine("viewer");
+    this.engine.enableElement({
+      viewportId: VIEWPORT,
+      type: Enums.ViewportType.STACK,
+      element: this.element,
+      defaultOptions: { background: [0, 0, 0] },
+    });
+    this.viewport = this.engine.getViewport(VIEWPORT) as Types.IStackViewport;
+    const [, rows, columns] = this.grid.shape_zyx;
+    this.maskCanvas.width = columns;
+    this.maskCanvas.height = rows;
+    const imageIds = Array.from({ length: this.count }, (_, i) =>
+      imageIdOf(this.series, flipIndex(this.grid, i)),
+    );
+    this.prefetcher = new Prefetcher(imageIds, (count) => this.events.loaded(count));
+    this.element.addEventListener(Enums.Events.IMAGE_RENDERED, () => this.drawMasks());
+    await this.viewport.setStack(imageIds, image);
+    this.current = image;
+    this.viewport.render();
+    this.events.shown(image);
+    this.prefetcher.follow(outwards(image, this.count));
+    new ResizeObserver(() => this.resize()).observe(this.element);
+  }
+
+  /** Show an image and fetch its neighbours next. */
+  async show(image: number): Promise<void> {
+    this.current = image;
+    this.prefetcher.follow(outwards(image, this.count));
+    await this.viewport.setImageIdIndex(image);
+    if (this.current === image) this.events.shown(image);
+  }
+
+  setWindow(width_hu: number, level_hu: number): void {
+    this.viewport.setProperties({
+      voiRange: { lower: level_hu - width_hu / 2, upper: level_hu + width_hu / 2 },
+    });
+    this.viewport.render();
+  }
+
+  setLabels(labels: Labels): void {
+    this.labels = labels;
+    this.repaint();
+  }
+
+  /** After a change of layers. */
+  repaint(): void {
+    this.painted = -1;
+    this.drawMasks();
+  }
+
+  zoomBy(factor: number): void {
+    this.viewport.setZoom(this.viewport.getZoom() * factor);
+    this.viewport.render();
+  }
+
+  panBy(x: number, y: number): void {
+    const [panX, panY] = this.viewport.getPan();
+    this.viewport.setPan([panX + x, panY + y]);
+    this.viewport.render();
+  }
+
+  reset(): void {
+    this.viewport.resetCamera();
+    this.viewport.render();
+  }
+
+  /** HU under a point of the screen; null outside the image or before the slice is there. */
+  huAt(clientX: number, clientY: number): number | null {
+    const box = this.element.getBoundingClientRect();
+    const world = this.viewport.canvasToWorld([clientX - box.left, clientY - box.top]);
+    const index = flipIndex(this.grid, this.current);
+    const corner = pointOf(this.grid, [index, 0, 0]);
+    const offset: Vec3 = [world[0] - corner[0], world[1] - corner[1], world[2] - corner[2]];
+    const [, rows, columns] = this.grid.shape_zyx;
+    const row = this.steps(offset, 1);
+    const column = this.steps(offset, 2);
+    if (row < 0 || column < 0 || row >= rows || column >= columns) return null;
+    const image = this.viewport.getCornerstoneImage() as Types.IImage | undefined;
+    return image?.getPixelData()[row * columns + column] ?? null;
+  }
+
+  private steps(offset: Vec3, axis: 1 | 2): number {
+    const direction = this.grid.axes_zyx_lps[axis];
+    const along = offset[0] * direction[0] + offset[1] * direction[1] + offset[2] * direction[2];
+    return Math.round(along / this.grid.spacing_zyx_mm[axis]);
+  }
+
+  private resize(): void {
+    this.engine.resize(true, false);
+    this.drawMasks();
+  }
+
+  private drawMasks(): void {
+    const scale = window.devicePixelRatio;
+    const { clientWidth, clientHeight } = this.element;
+    if (this.overlay.width !== clientWidth * scale || this.overlay.height !== clientHeight * scale) {
+      this.overlay.width = clientWidth * scale;
+      this.overlay.height = clientHeight * scale;
+    }
+    const context = this.overlay.getContext("2d");
+    if (context === null) return;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, this.overlay.width, this.overlay.height);
+    if (this.labels === null) return;
+    const shown = this.viewport.getCurrentImageIdIndex();
+    this.paintSlice(flipIndex(this.grid, shown));
+    // The image's corner and its two edges on the canvas give the transform for the mask.
+    const index = flipIndex(this.grid, shown);
+    const [, rows, columns] = this.grid.shape_zyx;
+    const corner = this.viewport.worldToCanvas(pointOf(this.grid, [index, -0.5, -0.5]));
+    const right = this.viewport.worldToCanvas(pointOf(this.grid, [index, -0.5, columns - 0.5]));
+    const bottom = this.viewport.worldToCanvas(pointOf(this.grid, [index, rows - 0.5, -0.5]));
+    context.setTransform(
+      ((right[0] - corner[0]) / columns) * scale,
+      ((right[1] - corner[1]) / columns) * scale,
+      ((bottom[0] - corner[0]) / rows) * scale,
+      ((bottom[1] - corner[1]) / rows) * scale,
+      corner[0] * scale,
+      corner[1] * scale,
+    );
+    context.imageSmoothingEnabled = true;
+    context.drawImage(this.maskCanvas, 0, 0);
+  }
+
+  private paintSlice(index: number): void {
+    if (this.labels === null || this.painted === index) return;
+    const [, rows, columns] = this.grid.shape_zyx;
+    const context = this.maskCanvas.getContext("2d", { willReadFrequently: true });
+    if (context === null) return;
+    const picture = context.createImageData(columns, rows);
+    const area = rows * columns;
+    const part = (labels: Uint8Array) => labels.subarray(index * area, (index + 1) * area);
+    paint(
+      picture.data,
+      { lobes: part(this.labels.lobes), infection: part(this.labels.infection), columns },
+      this.layers,
+    );
+    context.putImageData(picture, 0, 0);
+    this.painted = index;
+  }
+}

@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { borderLetters, flipIndex, type Grid, letterOf, outwards, pointOf } from "./geometry";
+import { defaultLayers, paint } from "./layers";
+import { labelsOf } from "./nifti";
+import { fromHash, toHash } from "./state";
+import { shares } from "./strip";
+
+const AXIAL: Grid = {
+  shape_zyx: [10, 4, 5],
+  spacing_zyx_mm: [2, 0.5, 0.7],
+  origin_lps_mm: [-10, -20, 100],
+  axes_zyx_lps: [
+    [0, 0, 1],
+    [0, 1, 0],
+    [1, 0, 0],
+  ],
+};
+const PRONE: Grid = {
+  ...AXIAL,
+  axes_zyx_lps: [
+    [0, 0, 1],
+    [0, -1, 0],
+    [-1, 0, 0],
+  ],
+};
+
+describe("geometry", () => {
+  it("places voxels in the patient", () => {
+    const point = pointOf(AXIAL, [3, 2, 1]);
+    for (const [axis, value] of [-9.3, -19, 106].entries()) expect(point[axis]).toBeCloseTo(value);
+  });
+  it("shows the patient's right on the left of an ordinary axial slice", () => {
+    expect(borderLetters(AXIAL)).toEqual({ left: "R", right: "L", top: "A", bottom: "P" });
+  });
+  it("names the sides of a prone patient as they lie", () => {
+    expect(borderLetters(PRONE)).toEqual({ left: "L", right: "R", top: "P", bottom: "A" });
+  });
+  it("names head and feet", () => {
+    expect(letterOf([0, 0.1, -0.9])).toBe("F");
+  });
+  it("counts images from the head", () => {
+    expect(flipIndex(AXIAL, 0)).toBe(9);
+    expect(
+      flipIndex(
+        {
+          ...AXIAL,
+          axes_zyx_lps: [
+            [0, 0, -1],
+            [0, 1, 0],
+            [1, 0, 0],
+          ],
+        },
+        0,
+      ),
+    ).toBe(0);
+  });
+  it("fetches outwards from the shown slice, each once", () => {
+    expect(outwards(2, 5)).toEqual([2, 3, 1, 4, 0]);
+    expect([...outwards(7, 10)].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});
+
+describe("masks", () => {
+  it("reads the voxels behind the header", () => {
+    const file = new ArrayBuffer(352 + 3);
+    const view = new DataView(file);
+    view.setInt16(70, 2, true);
+    view.setFloat32(108, 352, true);
+    new Uint8Array(file, 352).set([1, 2, 3]);
+    expect([...labelsOf(file, 3)]).toEqual([1, 2, 3]);
+    expect(() => labelsOf(file, 4)).toThrow("cut off");
+  });
+  it("paints infection over lung, and nothing where a layer is off", () => {
+    const lobes = new Uint8Array(25).fill(1);
+    const infection = new Uint8Array(25);
+    infection[12] = 2;
+    const rgba = new Uint8ClampedArray(100);
+    const layers = defaultLayers();
+    paint(rgba, { lobes, infection, columns: 5 }, layers);
+    expect(rgba[12 * 4 + 3]).toBe(255);
+    layers.consolidation.visible = false;
+    paint(rgba, { lobes, infection, columns: 5 }, layers);
+    expect(rgba[12 * 4 + 3]).toBe(0);
+  });
+  it("scales the strip to the most infected slice", () => {
+    expect(shares([0, 2, 4])).toEqual([0, 0.5, 1]);
+  });
+});
+
+describe("the URL", () => {
+  it("remembers the view", () => {
+    const state = { image: 12, width_hu: 1500, level_hu: -600, layers: ["lung", "consolidation"] as const };
+    expect(fromHash(toHash({ ...state, layers: [...state.layers] }))).toEqual(state);
+  });
+  it("ignores what it cannot read", () => {
+    expect(fromHash("#slice=zero&ww=-4&layers=lung.nonsense")).toEqual({ layers: ["lung"] });
+  });
+});

@@ -1,0 +1,90 @@
+"""The command line: `python -m inference COMMAND`. Bad input ends with status 2 and one line."""
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from inference.errors import InferenceError
+
+#: Status for input that cannot be used; the portal tells refusals from crashes by it.
+REFUSED = 2
+Handler = Callable[[argparse.Namespace], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        _handler(options.handler)(options)
+    except InferenceError as refusal:
+        if getattr(options, "progress", False):
+            print(
+                json.dumps({"error": refusal.sentence, "code": refusal.code, "files": list(refusal.files)}), flush=True
+            )
+        print(refusal.sentence.replace("\n", " "), file=sys.stderr)
+        return REFUSED
+    return 0
+
+
+def _handler(name: str) -> Handler:
+    """Load a command only when it runs: listing pipelines must not load torch."""
+    module, function = name.split(":")
+    handler: Handler = getattr(importlib.import_module(module), function)
+    return handler
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m inference", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    segment = commands.add_parser("segment", help="segment and measure one scan")
+    segment.add_argument("input", type=Path, help="DICOM folder or file, zip, .nii, .nii.gz or .mha")
+    segment.add_argument("--out", type=Path, required=True, help="folder for masks and measurements.json")
+    segment.add_argument("--pipeline", default=None, help="name from `models`; the default one when left out")
+    segment.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    segment.add_argument("--progress", action="store_true", help="print progress as JSON lines")
+    segment.add_argument("--save-volume", action="store_true", help="write the HU volume as volume.npy as well")
+    segment.set_defaults(handler="inference.commands.segment:run")
+
+    models = commands.add_parser("models", help="list the pipelines as JSON")
+    models.set_defaults(handler="inference.commands.models:run")
+
+    evaluate = commands.add_parser("evaluate", help="compare masks with a reference, as JSON")
+    evaluate.add_argument("pred", type=Path, help="mask, or folder of masks")
+    evaluate.add_argument("truth", type=Path, help="reference mask, or folder with the same names")
+    evaluate.set_defaults(handler="inference.commands.evaluate:run")
+
+    for name, text in (("train", "train the networks of a configuration"), ("crossval", "k-fold over patients")):
+        training = commands.add_parser(name, help=text)
+        training.add_argument("config", type=Path)
+        training.set_defaults(handler=f"inference.commands.training:{name}")
+
+    phantom = commands.add_parser("phantom", help="write synthetic serial scans with exact truth")
+    phantom.add_argument("--out", type=Path, required=True)
+    phantom.add_argument("--scenario", default="growing", help="growing, stable, resolving, onset or new")
+    phantom.add_argument("--seed", type=int, default=1)
+    phantom.add_argument("--size", type=int, default=512, help="rows and columns")
+    phantom.add_argument("--slices", type=int, default=100)
+    phantom.set_defaults(handler="inference.commands.phantom:run")
+
+    bench = commands.add_parser("bench", help="time the pipelines on a synthetic scan, as JSON")
+    bench.add_argument("--slices", type=int, default=300)
+    bench.add_argument("--size", type=int, default=512)
+    bench.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    bench.set_defaults(handler="inference.commands.bench:run")
+
+    held_out = commands.add_parser("held-out", help="measure the pipelines on a configuration's test patients")
+    held_out.add_argument("config", type=Path)
+    held_out.set_defaults(handler="inference.commands.report:held_out")
+
+    report = commands.add_parser("report", help="write docs/evaluation.md from the stored results")
+    report.add_argument("target", type=Path, nargs="?", default=Path("docs/evaluation.md"))
+    report.set_defaults(handler="inference.commands.report:report")
+
+    atlas = commands.add_parser("build-lobe-atlas", help="build the lobe atlas from lobe maps")
+    atlas.add_argument("folder", type=Path)
+    atlas.set_defaults(handler="inference.commands.lobe_atlas:run")
+    return parser

@@ -1,0 +1,1 @@
+"""Comparing results with references, and the figures that follow."""

@@ -1,0 +1,76 @@
+"""`docs/evaluation.md`, from stored results alone: nothing in it is typed by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from inference.evaluation.held_out import LARGE_ENOUGH_ML, RESULTS
+
+PAPER = {
+    "unet2d": {"lung_dice_mean": 0.972, "infection_dice_mean": 0.684, "poir_r": 0.961, "poir_mape_percent": 11.7},
+    "hu-baseline": {"lung_dice_mean": 0.941, "infection_dice_mean": 0.530},
+}
+NAMES = {
+    "lung_dice_mean": "Lung Dice, mean of cases",
+    "infection_dice_mean": "Infection Dice, mean of cases",
+    "infection_dice_pooled": "Infection Dice, pooled",
+    "poir_r": "PoIR, Pearson r",
+    "poir_mape_percent": "PoIR, mAPE (%)",
+}
+PROTOCOL = """\
+Patients are split, never slices; a patient who appears in two data sets is on one side only. Networks saw none of the
+test patients, nor did anybody choose anything by them. The papers' figures are on the papers' own data (Wu et al.: 129
+scans, 21 of them for testing) and stand beside ours for orientation, not for ranking.
+
+Two of the test cases are CT in Hounsfield units (MedSeg). The others are contrast-equalised grey stacks of the
+COVID-19-CT-Seg set, which hold only slices with infection; they were put on a scale like HU with the help of their
+reference masks, so their figures flatter. Figures on the HU cases alone are given apart.
+"""
+
+
+def figure_rows(pipeline: str, summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Our figures beside the paper's, for the model card and the report."""
+    return [
+        {"name": NAMES[key], "here": summary[key], "paper": PAPER.get(pipeline, {}).get(key)}
+        for key in NAMES
+        if summary[key] is not None
+    ]
+
+
+def write_report(target: Path) -> None:
+    """Write the report from the stored result."""
+    result = json.loads(RESULTS.read_text())
+    parts = ["# How well the pipelines measure\n", PROTOCOL]
+    parts.append(f"Test patients: {', '.join(result['test_patients'])}.\n")
+    for name, figures in result["pipelines"].items():
+        parts.append(f"## {name} {figures['version']}\n\nSHA-256 `{figures['sha256']}`\n")
+        parts.append(_table(["Figure", "Here", "HU cases only", "Paper"], _summary_lines(name, figures)))
+        head = ["Case", "Slices", "Lung Dice", "Infection Dice", "PoIR %", "True PoIR %"]
+        keys = ["case", "slices", "lung_dice", "infection_dice", "poi_percent", "true_poi_percent"]
+        parts.append(_table(head, [[row[key] for key in keys] for row in figures["cases"]]))
+        parts.append(_phantom_part(figures["phantoms"]))
+    target.write_text("\n".join(parts))
+
+
+def _summary_lines(name: str, figures: dict[str, Any]) -> list[list[Any]]:
+    return [
+        [NAMES[key], figures["summary"][key], figures["summary_hu"][key], PAPER.get(name, {}).get(key)] for key in NAMES
+    ]
+
+
+def _phantom_part(rows: list[dict[str, Any]]) -> str:
+    large = [abs(row["error_percent"]) for row in rows if row["true_ml"] > LARGE_ENOUGH_ML]
+    text = (
+        f"Phantoms (seeds that no training used): infected volume is off by {sum(large) / len(large):.1f} % on average "
+        f"and {max(large):.1f} % at most over {len(large)} scans.\n\n"
+    )
+    head = ["Seed", "Hours", "True ml", "Measured ml", "Error %", "Lung error %"]
+    return text + _table(head, [list(row.values()) for row in rows])
+
+
+def _table(head: list[str], rows: list[list[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return (
+        "\n".join("| " + " | ".join("–" if cell is None else str(cell) for cell in line) + " |" for line in lines)
+        + "\n"
+    )

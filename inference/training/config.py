@@ -1,0 +1,64 @@
+"""What a training run is: one readable YAML file, typed and checked."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from inference.errors import BadConfiguration
+
+Task = Literal["lung", "infection"]
+KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "list": (list,)}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """One network's training. `test` and `validation` name patients; everybody else trains."""
+
+    name: str
+    task: Task
+    datasets: str
+    test: list[str]
+    validation: list[str]
+    out: str
+    base_channels: int = 16
+    batch_size: int = 16
+    steps: int = 2000
+    learning_rate: float = 2e-3
+    validate_every: int = 100
+    seed: int = 7
+    #: Synthetic patients (inference.phantom) that train beside the real ones, and how often they are drawn.
+    phantoms: int = 0
+    phantom_weight: float = 0.55
+    #: Checkpoint to start from; empty: from random weights.
+    start: str = ""
+    folds: int = field(default=5)
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read and check a configuration.
+
+    Raises:
+        BadConfiguration: unreadable, or with an unknown, missing or mistyped entry, which is named.
+    """
+    try:
+        entries: Any = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as trouble:
+        raise BadConfiguration(f"{path} cannot be read as a YAML configuration.") from trouble
+    if not isinstance(entries, dict):
+        raise BadConfiguration(f"{path} holds no entries.")
+    known = {entry.name: entry for entry in fields(TrainingConfig)}
+    if unknown := sorted(set(entries) - set(known)):
+        raise BadConfiguration(f"{path.name} has an unknown entry {unknown[0]}; known are {', '.join(known)}.")
+    try:
+        config = TrainingConfig(**entries)
+    except TypeError as lack:
+        raise BadConfiguration(f"{path.name} lacks an entry: {lack}.") from lack
+    for name, entry in known.items():
+        kinds = KINDS.get(str(getattr(entry.type, "__name__", entry.type)))
+        if kinds and not isinstance(getattr(config, name), kinds):
+            raise BadConfiguration(f"{path.name}: {name} must be of type {entry.type}.")
+    if config.task not in get_args(Task):
+        raise BadConfiguration(f"{path.name}: task is {config.task}; it can be {' or '.join(get_args(Task))}.")
+    return config

@@ -1,0 +1,130 @@
+"""The data sets in the layouts people download, as cases with a patient each.
+
+A patient who appears in two sets carries one name in both, so that no split can tear the patient apart.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from inference.errors import BadConfiguration
+from inference.labels import InfectionLabel
+from inference.phantom import Acquisition, PhantomPatient
+
+#: MedSeg volume -> patient; the letters are those of the Radiopaedia cases of Ma et al.
+MEDSEG_PATIENTS = {"1": "I", "2": "A", "3": "A", "4": "H", "6": "D", "7": "E", "9": "G"}
+FIRST_TRAINING_PHANTOM = 101
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One stack. `infection` is None where nobody marked it; without `knows_kinds` it says only where.
+
+    Arrays z, y, x: HU int16, lung 0/1, infection labels uint8.
+    """
+
+    name: str
+    patient: str
+    hu: NDArray[np.int16]
+    lung: NDArray[np.uint8]
+    infection: NDArray[np.uint8] | None
+    knows_kinds: bool
+    is_synthetic: bool = False
+
+
+def real_cases(root: Path) -> Iterator[Case]:
+    """MedSeg, the COVID-19-CT-Seg stacks of Ma et al., and the single lung slices, below `root`.
+
+    Raises:
+        BadConfiguration: a piece is missing; the sentence names it.
+    """
+    yield from _medseg(root / "medseg")
+    yield from _ma20(root / "ma20")
+    for part in ("train", "val"):
+        hu = _read(root / "lung_slices" / f"{part}_image.nii.gz").astype(np.int16)
+        lung = _read(root / "lung_slices" / f"{part}_lung.nii.gz").astype(np.uint8)
+        yield Case(f"lung_slices-{part}", f"slices-{part}", hu, lung, None, knows_kinds=False)
+
+
+def synthetic_cases(count: int) -> Iterator[Case]:
+    """Phantoms of varied size, noise and extent of infection; their seeds are used nowhere else."""
+    rng = np.random.default_rng(5)
+    for seed in range(FIRST_TRAINING_PHANTOM, FIRST_TRAINING_PHANTOM + count):
+        scan = PhantomPatient(seed).scan(
+            Acquisition(
+                infected_ml=float(np.exp(rng.uniform(np.log(15), np.log(400)))) if seed % 6 else 0.0,
+                effusion_ml=80.0 if rng.random() > 0.7 else 0.0,
+                size=320,
+                slices=int(rng.choice([45, 60, 90])),
+                noise_hu=rng.uniform(8, 32),
+                noise_seed=seed,
+                inspiration=rng.uniform(0.94, 1.06),
+                field_mm=rng.uniform(345, 420),
+            )
+        )
+        labels = scan.truth.infection.labels
+        infection = np.where(labels == InfectionLabel.EFFUSION, 0, labels).astype(np.uint8)
+        lung = (scan.truth.lung.labels > 0).astype(np.uint8)
+        shown = np.flatnonzero(lung.any(axis=(1, 2)))
+        keep = np.sort(rng.choice(shown, min(36, len(shown)), replace=False))
+        yield Case(
+            f"phantom-{seed}",
+            f"phantom-{seed}",
+            scan.volume.hu[keep],
+            lung[keep],
+            infection[keep],
+            knows_kinds=True,
+            is_synthetic=True,
+        )
+
+
+def _medseg(folder: Path) -> Iterator[Case]:
+    for number, patient in MEDSEG_PATIENTS.items():
+        hu = _read(folder / "rp_im" / f"{number}.nii.gz").astype(np.int16)
+        lung = _read(folder / "rp_lung_msk" / f"{number}.nii.gz").astype(np.uint8)
+        infection = _read(folder / "rp_msk" / f"{number}.nii.gz").astype(np.uint8)
+        yield Case(f"medseg-{number}", patient, hu, lung, infection, knows_kinds=True)
+
+
+def _ma20(folder: Path) -> Iterator[Case]:
+    paths = sorted(folder.glob("*_image.nii.gz"))
+    if not paths:
+        raise BadConfiguration(f"{folder} holds no *_image.nii.gz; unpack the COVID-19-CT-Seg stacks there.")
+    for path in paths:
+        name = path.name.removesuffix("_image.nii.gz")
+        grey = _read(path)
+        lung = _read(folder / f"{name}_lung.nii.gz").astype(np.uint8)
+        infection = _read(folder / f"{name}_infection.nii.gz").astype(np.uint8)
+        # radiopaedia_A_thin and radiopaedia_D1 are patients A and D.
+        patient = name.split("_")[1][0] if name.startswith("radiopaedia") else name
+        yield Case(name, patient, grey_as_hu(grey, lung, infection), lung, infection, knows_kinds=False)
+
+
+def grey_as_hu(grey: NDArray[np.generic], lung: NDArray[np.uint8], infection: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Contrast-equalised grey values on a scale like HU, slice by slice.
+
+    Healthy lung is put where healthy lung lies, soft tissue where soft tissue lies, and lines between them.
+    This uses the reference masks and so serves for training and evaluation only.
+    """
+    result = np.empty(grey.shape, np.int16)
+    for z, plane in enumerate(grey):
+        healthy = plane[(lung[z] > 0) & (infection[z] == 0)]
+        if healthy.size < 200:
+            healthy = plane[lung[z] > 0]
+        tissue = plane[(lung[z] == 0) & (plane > 60)]
+        p10, p50 = np.percentile(healthy, [10, 50]) if healthy.size else (20.0, 50.0)
+        q50, q95 = np.percentile(tissue, [50, 95]) if tissue.size else (150.0, 230.0)
+        nodes = np.maximum.accumulate([0.0, p10, p50, max(q50, p50 + 20), max(q95, q50 + 10, p50 + 30)])
+        result[z] = np.interp(plane, nodes + np.arange(5) * 1e-3, [-1024, -930, -850, 20, 160])
+    return result
+
+
+def _read(path: Path) -> NDArray[np.generic]:
+    if not path.exists():
+        raise BadConfiguration(f"{path.parent} lacks {path.name}; unpack the data set there.")
+    values: NDArray[np.generic] = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    return values

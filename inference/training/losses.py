@@ -1,0 +1,40 @@
+"""Cross-entropy plus soft Dice; where nobody told the kinds of infection, their sum is judged."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from inference.labels import InfectionLabel
+from inference.training.config import Task
+
+INFECTED_WEIGHT, KIND_WEIGHT = 2.0, 0.25
+
+
+def _dice_loss(share: Tensor, truth: Tensor) -> Tensor:
+    return 1 - (2 * (share * truth).sum() + 1) / (share.sum() + truth.sum() + 1)
+
+
+def loss_of(logits: Tensor, labels: Tensor, knows_kinds: Tensor, task: Task) -> Tensor:
+    """Loss of a batch: logits (n, classes, h, w), labels (n, h, w), whether each sample tells kinds (n,)."""
+    logits = logits.float()
+    return _lung_loss(logits, labels) if task == "lung" else _infection_loss(logits, labels, knows_kinds)
+
+
+def _lung_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    truth = (labels > 0).float()
+    entropy = functional.binary_cross_entropy_with_logits(logits[:, 0], truth)
+    return entropy + _dice_loss(torch.sigmoid(logits[:, 0]), truth)
+
+
+def _infection_loss(logits: Tensor, labels: Tensor, knows_kinds: Tensor) -> Tensor:
+    log_shares = functional.log_softmax(logits, dim=1)
+    shares = log_shares.exp()
+    infected = labels > 0
+    known = knows_kinds[:, None, None]
+    by_kind = functional.nll_loss(log_shares, labels.clamp(max=2), reduction="none")
+    by_sum = -torch.where(infected, torch.logsumexp(log_shares[:, 1:], dim=1), log_shares[:, 0])
+    entropy = (torch.where(known, by_kind, by_sum) * (1 + INFECTED_WEIGHT * infected)).mean()
+    loss = entropy + _dice_loss(shares[:, 1:].sum(dim=1), infected.float())
+    for kind in (InfectionLabel.GROUND_GLASS, InfectionLabel.CONSOLIDATION):
+        loss = loss + KIND_WEIGHT * _dice_loss(shares[:, kind] * known, (labels == kind).float() * known)
+    return loss

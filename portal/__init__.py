@@ -1,0 +1,1 @@
+"""The LungTrend portal: one Django application a clinical noun."""

@@ -1,0 +1,1 @@
+"""REST version 1 and the routing of WebSockets."""

@@ -1,0 +1,24 @@
+"""The ASGI application: pages and API, WebSockets, and the doorbell of workers."""
+
+import os
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
+django_application = get_asgi_application()
+
+# These need the applications that the line above has loaded.
+from portal.api.routing import websocket_urlpatterns  # noqa: E402
+from portal.jobs.consumers import InferenceConsumer  # noqa: E402
+from portal.jobs.doorbell import INFERENCE_CHANNEL  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "channel": ChannelNameRouter({INFERENCE_CHANNEL: InferenceConsumer.as_asgi()}),
+    }
+)

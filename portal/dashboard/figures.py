@@ -1,0 +1,102 @@
+"""The timeline's charts, built here as Plotly figures and drawn in the page."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.scans.growth import Change
+from portal.scans.selectors import Timeline, TimelinePoint
+
+#: After Okabe and Ito, for readers who see colours differently; the viewer uses the same.
+KINDS = (
+    ("ground_glass_ml", "Ground-glass", "#d9b500"),
+    ("consolidation_ml", "Consolidation", "#d95f0e"),
+)
+INFECTED, LUNG, EFFUSION, ALARM = "#1f6f8b", "#3f9bd1", "#cc79a7", "#c4314b"
+HOVER = "%{y:.1f}<extra>%{fullData.name}</extra>"
+
+
+def timeline_figures(timeline: Timeline) -> dict[str, Any]:
+    """Infected volume by kind, PoIR and lung volume over time, as JSON of Plotly figures."""
+    points = timeline.points
+    figures = {
+        "infected": _infected(points, timeline.assessment.leading),
+        "poi": _single(points, "poi_percent", "PoIR", INFECTED, "Infected share of the lung (%)"),
+        "lung": _single(points, "lung_ml", "Lung volume", LUNG, "Lung volume (ml)"),
+    }
+    return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+
+
+def _times(points: Sequence[TimelinePoint]) -> list[str]:
+    """Wall-clock times of the site: Plotly has no time zones."""
+    return [
+        timezone.localtime(point.scan.acquired_at).replace(tzinfo=None).isoformat()
+        for point in points
+        if point.scan.acquired_at
+    ]
+
+
+def _links(points: Sequence[TimelinePoint]) -> list[str]:
+    return [reverse("scan", args=[point.scan.pk]) for point in points]
+
+
+def _layout(figure: go.Figure, title: str) -> go.Figure:
+    figure.update_layout(
+        margin={"l": 64, "r": 16, "t": 12, "b": 44},
+        height=340,
+        hovermode="x unified",
+        legend={"orientation": "h", "y": 1.12, "x": 0},
+        xaxis={"type": "date", "title": None},
+        yaxis={"title": title, "rangemode": "tozero"},
+        template="none",
+    )
+    return figure
+
+
+def _infected(points: Sequence[TimelinePoint], leading: Change | None) -> go.Figure:
+    figure = go.Figure()
+    times, links = _times(points), _links(points)
+    for field, name, colour in KINDS:
+        figure.add_scatter(
+            x=times, y=[getattr(point.measurement, field) for point in points], customdata=links, name=name,
+            mode="lines", stackgroup="kinds", line={"color": colour, "width": 1}, hovertemplate=HOVER,
+        )  # fmt: skip
+    figure.add_scatter(
+        x=times, y=[point.measurement.infected_ml for point in points], customdata=links, name="Infected",
+        mode="lines+markers", line={"color": INFECTED, "width": 2.5}, marker={"size": 11}, hovertemplate=HOVER,
+    )  # fmt: skip
+    effusion = [point.measurement.effusion_ml for point in points]
+    if any(effusion):
+        figure.add_scatter(
+            x=times, y=effusion, customdata=links, name="Effusion", mode="lines+markers",
+            line={"color": EFFUSION, "dash": "dot"}, hovertemplate=HOVER,
+        )  # fmt: skip
+    if leading is not None:
+        _highlight(figure, points, leading)
+    return _layout(figure, "Infected volume (ml)")
+
+
+def _highlight(figure: go.Figure, points: Sequence[TimelinePoint], change: Change) -> None:
+    """The pair behind the flag: a band over its hours and a line from scan to scan."""
+    pair = [point for point in points if str(point.scan.pk) in {change.before.scan, change.after.scan}]
+    start, end = _times(pair)
+    figure.add_vrect(x0=start, x1=end, fillcolor=ALARM, opacity=0.10, line_width=0)
+    figure.add_scatter(
+        x=[start, end], y=[point.measurement.infected_ml for point in pair], customdata=_links(pair),
+        name="Flagged pair", mode="lines+markers", line={"color": ALARM, "width": 3},
+        marker={"size": 13, "symbol": "circle-open", "line": {"width": 3}}, hoverinfo="skip",
+    )  # fmt: skip
+
+
+def _single(points: Sequence[TimelinePoint], field: str, name: str, colour: str, title: str) -> go.Figure:
+    figure = go.Figure()
+    figure.add_scatter(
+        x=_times(points), y=[getattr(point.measurement, field) for point in points], customdata=_links(points),
+        name=name, mode="lines+markers", line={"color": colour, "width": 2.5}, marker={"size": 11},
+        hovertemplate=HOVER,
+    )  # fmt: skip
+    return _layout(figure, title)

@@ -1,0 +1,117 @@
+"""The other pages: worklist, upload, hold decisions, help, models, audit trail."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from portal.accounts.audit import record, record_view
+from portal.accounts.models import AuditAction, AuditEvent
+from portal.dashboard.requests import UserRequest
+from portal.dashboard.worklist import worklist_rows
+from portal.jobs.catalogue import pipeline_cards
+from portal.jobs.intake import decide_upload
+from portal.patients.access import visible_patients
+from portal.patients.models import Sex
+from portal.scans.access import may_decide, visible_uploads
+from portal.scans.claims import PatientClaim
+from portal.scans.errors import IntakeError
+from portal.scans.models import UploadState
+
+ROWS_PER_PAGE = 50
+
+
+@login_required
+@require_GET
+def worklist(request: UserRequest) -> HttpResponse:
+    """Patients in the order in which they should be read."""
+    search = request.GET.get("search", "")
+    if search:
+        record(AuditAction.SEARCH, by=request.user, request=request, search=search)
+    page = Paginator(worklist_rows(request.user, search), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    held = visible_uploads(request.user).filter(state=UploadState.HELD)
+    return render(request, "dashboard/worklist.html", {"page": page, "search": search, "held": held})
+
+
+@login_required
+@require_GET
+def upload(request: UserRequest) -> HttpResponse:
+    """Send scans; `?patient=` fills in who they belong to."""
+    key = request.GET.get("patient", "")
+    patient = visible_patients(request.user).filter(pk=key).first() if _is_key(key) else None
+    return render(request, "dashboard/upload.html", {"patient": patient, "sexes": Sex.choices})
+
+
+def _is_key(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def upload_detail(request: UserRequest, pk: UUID) -> HttpResponse:
+    """What became of an upload; a held one is decided here."""
+    sent = get_object_or_404(visible_uploads(request.user).select_related("by", "decided_by"), pk=pk)
+    if request.method == "POST":
+        decision = request.POST.get("decision", "")
+        if decision not in {"claimed", "files", "refuse"}:
+            messages.error(request, "Choose one of the decisions.")
+            return redirect("upload_detail", pk=sent.pk)
+        try:
+            decide_upload(by=request.user, upload=sent, decision=decision)  # type: ignore[arg-type]
+        except IntakeError as refusal:
+            messages.error(request, str(refusal))
+        else:
+            record(AuditAction.CHANGE, by=request.user, subject=sent, request=request, decision=decision)
+            messages.success(request, "The decision is stored.")
+        return redirect("upload_detail", pk=sent.pk)
+    record_view(request, sent)
+    context = {
+        "upload": sent,
+        "claimed": PatientClaim.from_json(sent.claimed_patient),
+        "may_decide": may_decide(request.user) and sent.state == UploadState.HELD,
+    }
+    return render(request, "dashboard/upload_detail.html", context)
+
+
+@login_required
+@require_GET
+def help_page(request: UserRequest) -> HttpResponse:
+    """Definitions of every figure, and the keys."""
+    return render(request, "dashboard/help.html")
+
+
+@login_required
+@require_GET
+def models(request: UserRequest) -> HttpResponse:
+    """Pipelines with their cards."""
+    return render(request, "dashboard/models.html", {"cards": pipeline_cards()})
+
+
+@login_required
+@require_GET
+def audit(request: UserRequest) -> HttpResponse:
+    """The audit trail, for administrators."""
+    if not request.user.is_administrator:
+        raise PermissionDenied
+    events = AuditEvent.objects.select_related("actor")
+    person, action, patient = (request.GET.get(name, "").strip() for name in ("person", "action", "patient"))
+    if person:
+        events = events.filter(Q(actor_name__icontains=person))
+    if action in AuditAction.values:
+        events = events.filter(action=action)
+    if _is_key(patient):
+        events = events.filter(patient_id=patient)
+    record(AuditAction.VIEW, by=request.user, request=request, what="audit trail")
+    page = Paginator(events, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    query = {"person": person, "action": action, "patient": patient}
+    return render(request, "dashboard/audit.html", {"page": page, "query": query, "actions": AuditAction.choices})

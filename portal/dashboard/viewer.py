@@ -1,0 +1,84 @@
+"""The viewer's page: one scan, its masks and its figures."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from portal.accounts.audit import record_view
+from portal.dashboard.requests import UserRequest
+from portal.jobs.payload import job_payload
+from portal.scans.access import visible_scans
+from portal.scans.files import has_volume
+from portal.scans.models import Scan, Segmentation
+from portal.scans.revisions import current_segmentation
+from portal.scans.selectors import timeline_of
+
+LOBE_NAMES = {
+    "RUL": "Right upper",
+    "RML": "Right middle",
+    "RLL": "Right lower",
+    "LUL": "Left upper",
+    "LLL": "Left lower",
+}
+
+
+@login_required
+@require_GET
+def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
+    """Every slice with its masks, and the figures beside it."""
+    scan = get_object_or_404(visible_scans(request.user).select_related("patient"), pk=pk)
+    record_view(request, scan, patient=scan.patient)
+    revision = _asked_revision(request, scan) or current_segmentation(scan)
+    figures = revision.measurement.details if revision else None
+    timeline = timeline_of(scan.patient)
+    changes = [change for change in timeline.assessment.changes if change.after.scan == str(scan.pk)]
+    dated = [point.scan for point in timeline.points]
+    place = next((i for i, other in enumerate(dated) if other.pk == scan.pk), None)
+    return render(
+        request,
+        "dashboard/viewer.html",
+        {
+            "scan": scan,
+            "patient": scan.patient,
+            "revision": revision,
+            "revisions": scan.segmentations.order_by("-number"),
+            "figures": figures,
+            "lobes": [(LOBE_NAMES[name], values) for name, values in figures["lobes"].items()] if figures else [],
+            "notes": revision.measurement.notes if revision else scan.quality,
+            "changes": changes,
+            "prior": dated[place - 1] if place else None,
+            "following": dated[place + 1] if place is not None and place + 1 < len(dated) else None,
+            "data": _viewer_data(scan, revision, figures),
+        },
+    )
+
+
+def _asked_revision(request: UserRequest, scan: Scan) -> Segmentation | None:
+    number = request.GET.get("revision", "")
+    found = scan.segmentations.filter(number=int(number)) if number.isdigit() else scan.segmentations.none()
+    return found.select_related("measurement").first()
+
+
+def _viewer_data(scan: Scan, revision: Segmentation | None, figures: dict[str, Any] | None) -> dict[str, Any]:
+    """What the page's script needs; read by `ViewerData` in frontend/src/viewer."""
+    job = scan.jobs.select_related("scan").order_by("-created_at").first()
+    frame_zero = reverse("scan_frame", args=[scan.pk, 0])
+    return {
+        "scan": str(scan.pk),
+        "grid": scan.geometry,
+        "framesUrl": frame_zero.removesuffix("0/"),
+        "hasVolume": has_volume(scan),
+        "masks": {
+            kind: f"{reverse('scan_mask', args=[scan.pk, kind])}?revision={revision.number}"
+            for kind in ("lobes", "infection")
+        }
+        if revision
+        else None,
+        "infectedBySliceMl": figures["infected_by_slice_ml"] if figures else [],
+        "job": job_payload(job) if job else None,
+    }

@@ -1,0 +1,1 @@
+"""Inference jobs: their states, their queue, and the only door to the pipeline."""

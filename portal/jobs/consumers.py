@@ -1,0 +1,72 @@
+"""Channels consumers: the doorbell of workers, and the browsers that follow jobs."""
+
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+from portal.accounts.models import User
+from portal.jobs.access import visible_jobs
+from portal.jobs.doorbell import BELL, team_group
+from portal.jobs.payload import job_payload
+from portal.jobs.states import OPEN_STATES
+
+#: Close code of a socket without login.
+NOT_LOGGED_IN = 4401
+
+
+class InferenceConsumer(AsyncConsumer):
+    """Hears that a job was submitted and wakes the engine, no more: the job itself is in the database."""
+
+    async def job_submitted(self, message: dict[str, Any]) -> None:
+        """Ring."""
+        BELL.ring()
+
+
+class JobsConsumer(AsyncJsonWebsocketConsumer):
+    """`/ws/jobs/`: tells a browser about the jobs of the patients its user may see.
+
+    Visibility is asked anew for every message, so that leaving a care team takes effect at once.
+    """
+
+    async def connect(self) -> None:
+        """Refuse strangers; send the open jobs to others."""
+        self.user = self.scope.get("user")
+        self.teams: list[int] = []
+        await self.accept()
+        if not isinstance(self.user, User):
+            await self.close(NOT_LOGGED_IN)
+            return
+        self.teams = await database_sync_to_async(self._team_ids)()
+        for team in self.teams:
+            await self.channel_layer.group_add(team_group(team), self.channel_name)
+        await self._send_open_jobs()
+
+    async def disconnect(self, code: int) -> None:
+        """Leave the groups."""
+        for team in self.teams:
+            await self.channel_layer.group_discard(team_group(team), self.channel_name)
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        """`{"type": "hello"}` asks for the open jobs again."""
+        if isinstance(self.user, User) and isinstance(content, dict) and content.get("type") == "hello":
+            await self._send_open_jobs()
+
+    async def job_changed(self, message: dict[str, Any]) -> None:
+        """Pass a change on if this user may see it."""
+        for payload in await database_sync_to_async(self._payloads)(pk=message["job_id"]):
+            await self.send_json({"type": "job", "job": payload})
+
+    async def _send_open_jobs(self) -> None:
+        for payload in await database_sync_to_async(self._payloads)(state__in=OPEN_STATES):
+            await self.send_json({"type": "job", "job": payload})
+
+    def _team_ids(self) -> list[int]:
+        return list(self.user.care_teams.values_list("pk", flat=True))
+
+    def _payloads(self, **which: Any) -> list[dict[str, Any]]:
+        user = User.objects.filter(pk=self.user.pk, is_active=True).first()
+        if user is None:
+            return []
+        return [job_payload(job) for job in visible_jobs(user).filter(**which).select_related("scan")]

@@ -1,0 +1,91 @@
+"""Whether this installation can serve, asked by load balancers. Says nothing about patients."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.db import Error, connection
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from portal.jobs.doorbell import send
+from portal.jobs.models import InferenceJob, WorkerBeat
+from portal.jobs.states import JobState
+from portal.scans.storage import path_of
+
+#: A worker that has missed this many sweeps is dead.
+MISSED_SWEEPS = 6
+
+
+def queue_figures() -> dict[str, float]:
+    """Jobs by state, the age of the oldest queued one in seconds, and living workers."""
+    figures: dict[str, float] = {f'jobs{{state="{state}"}}': 0 for state in JobState}
+    for row in InferenceJob.objects.values("state").annotate(count=Count("pk")).order_by():
+        figures[f'jobs{{state="{row["state"]}"}}'] = row["count"]
+    oldest = InferenceJob.objects.filter(state=JobState.QUEUED).aggregate(at=Min("created_at"))["at"]
+    figures["queue_oldest_seconds"] = (timezone.now() - oldest).total_seconds() if oldest else 0
+    figures["workers"] = _living_workers()
+    return figures
+
+
+def liveness() -> dict[str, Any]:
+    """The process answers."""
+    return {"alive": True}
+
+
+def readiness() -> dict[str, Any]:
+    """Each thing the portal cannot do without, and whether it answers."""
+    checks = {
+        "database": _database(),
+        "channel_layer": _channel_layer(),
+        "storage": _storage(),
+        "worker": _worker(),
+    }
+    return {"ready": all(check["ok"] for check in checks.values()), "checks": checks}
+
+
+def _answer(ok: bool, text: str) -> dict[str, Any]:
+    return {"ok": ok, "text": text}
+
+
+def _database() -> dict[str, Any]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        return _answer(False, "The database does not answer.")
+    return _answer(True, connection.vendor)
+
+
+def _channel_layer() -> dict[str, Any]:
+    try:
+        async_to_sync(send)(f"health.{uuid.uuid4().hex}", {"type": "health"})
+    except Exception:  # noqa: BLE001 - each layer raises errors of its own
+        return _answer(False, "The channel layer does not answer.")
+    return _answer(True, "answers")
+
+
+def _storage() -> dict[str, Any]:
+    probe = path_of(f"incoming/health-{uuid.uuid4().hex}")
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"ok")
+        probe.unlink()
+    except OSError:
+        return _answer(False, "The storage cannot be written to.")
+    return _answer(True, "writable")
+
+
+def _living_workers() -> int:
+    since = timezone.now() - timedelta(seconds=MISSED_SWEEPS * settings.INFERENCE_SWEEP_SECONDS)
+    return WorkerBeat.objects.filter(seen_at__gte=since).count()
+
+
+def _worker() -> dict[str, Any]:
+    try:
+        living = _living_workers()
+    except Error:
+        return _answer(False, "The database does not answer.")
+    return _answer(living > 0, f"{living} at work" if living else "No worker has given a sign of life lately.")

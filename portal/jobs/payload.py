@@ -1,0 +1,23 @@
+"""A job as JSON, the same in REST and WebSocket."""
+
+from typing import Any
+
+from portal.jobs.models import InferenceJob
+
+
+def job_payload(job: InferenceJob) -> dict[str, Any]:
+    """Plain JSON types; needs `job.scan`."""
+    return {
+        "id": str(job.pk),
+        "scan": str(job.scan_id),
+        "patient": str(job.scan.patient_id),
+        "pipeline": job.pipeline,
+        "state": job.state,
+        "stage": job.stage,
+        "percent": job.percent,
+        "attempts": job.attempts,
+        "error": job.error,
+        "created_at": job.created_at.isoformat(),
+        "started_at": job.started_at.isoformat() if job.started_at else None,
+        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
+    }

@@ -1,0 +1,1 @@
+"""Uploads, scans, segmentation revisions, measurements and growth."""

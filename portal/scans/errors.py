@@ -1,0 +1,17 @@
+"""Refusals of uploads and changes, each one sentence for the person who asked."""
+
+
+class IntakeError(Exception):
+    """Base: `str(error)` is the sentence."""
+
+
+class FileRefused(IntakeError):
+    """One file was not stored; the others are not affected."""
+
+
+class IntakeRefused(IntakeError):
+    """Something is missing; the upload stays open and nothing in it is lost."""
+
+
+class NotAllowed(IntakeError):
+    """The person's role does not include this."""

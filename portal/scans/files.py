@@ -1,0 +1,50 @@
+"""Pixels and masks of a scan, for viewers and downloads."""
+
+from pathlib import Path
+
+import numpy as np
+
+from portal.scans.models import Scan, Segmentation
+from portal.scans.storage import path_of
+
+MASK_KINDS = ("lung", "lobes", "infection")
+
+
+class NotThere(Exception):
+    """The file does not exist (yet)."""
+
+
+def volume_key(scan: Scan) -> str:
+    """Storage key of the scan's HU volume: `.npy`, int16, axes z, y, x."""
+    return f"{scan.folder}/volume.npy"
+
+
+def has_volume(scan: Scan) -> bool:
+    """Whether the slices can be shown."""
+    return path_of(volume_key(scan)).exists()
+
+
+def frame_bytes(scan: Scan, index: int) -> bytes:
+    """One slice as little-endian int16 HU, row by row; only this slice is read from disk.
+
+    Raises:
+        NotThere: the scan has not been read yet, or has no such slice.
+    """
+    try:
+        volume = np.load(path_of(volume_key(scan)), mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise NotThere("The slices of this scan have not been read yet.") from None
+    if not 0 <= index < len(volume):
+        raise NotThere(f"This scan has {len(volume)} slices; there is no slice {index}.")
+    return volume[index].astype("<i2", copy=False).tobytes()
+
+
+def mask_path(segmentation: Segmentation, kind: str) -> Path:
+    """The NIfTI file of one mask of one revision.
+
+    Raises:
+        NotThere: no such kind.
+    """
+    if kind not in MASK_KINDS:
+        raise NotThere(f"There is no mask {kind}.")
+    return path_of(f"{segmentation.folder}/{kind}.nii.gz")

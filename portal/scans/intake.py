@@ -1,0 +1,42 @@
+"""Receiving files. What was acknowledged is on disk and in the database; nothing is changed on the way."""
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db.models import Sum
+
+from inference.io import volume_suffix
+from portal.accounts.models import User
+from portal.scans.errors import FileRefused
+from portal.scans.models import Upload, UploadedFile, UploadState
+from portal.scans.storage import TooLarge, keep, receive
+
+
+def open_upload(*, by: User) -> Upload:
+    """A new, empty upload."""
+    return Upload.objects.create(by=by)
+
+
+def receive_file(*, upload: Upload, name: str, chunks: Iterable[bytes]) -> tuple[UploadedFile, bool]:
+    """Store one file as received; the second value tells whether its content is new to this upload.
+
+    Raises:
+        FileRefused: the upload is no longer open, or the file or the upload would be too large.
+    """
+    if upload.state != UploadState.OPEN:
+        raise FileRefused(f"{name} came after the upload was completed; start a new upload for it.")
+    so_far = upload.files.aggregate(total=Sum("size"))["total"] or 0
+    limit = min(settings.UPLOAD_MAX_FILE_BYTES, settings.UPLOAD_MAX_TOTAL_BYTES - so_far)
+    try:
+        content = receive(chunks, limit_bytes=limit)
+    except TooLarge:
+        raise FileRefused(
+            f"{name} is larger than an upload may be ({limit / 1024**3:.1f} GiB left); send one series an upload."
+        ) from None
+    key = f"uploads/{upload.pk}/{content.sha256}{volume_suffix(name)}"
+    keep(content.part, key)
+    return UploadedFile.objects.get_or_create(
+        upload=upload,
+        sha256=content.sha256,
+        defaults={"name": name[-500:], "size": content.size, "path": key},
+    )

@@ -1,0 +1,248 @@
+"""What arrived, what it became, and what was measured on it. Clinical rows are never deleted."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from portal.patients.models import Patient
+
+
+class UploadState(models.TextChoices):
+    """An upload is open while files arrive; then complete, or held for a person's decision, or refused."""
+
+    OPEN = "open", "Receiving files"
+    HELD = "held", "Held for a decision"
+    COMPLETE = "complete", "Complete"
+    REFUSED = "refused", "Refused"
+
+
+class Upload(models.Model):
+    """Files one person sends together. They are kept as received."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="uploads")
+    state = models.CharField(max_length=10, choices=UploadState.choices, default=UploadState.OPEN)
+    created_at = models.DateTimeField(auto_now_add=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    #: Who the sender says the patient is: {"mrn", "issuer", "name", "birth_date", "sex"}; empty: as the files say.
+    claimed_patient = models.JSONField(default=dict, blank=True)
+    #: Acquisition time the sender typed; files that carry one of their own keep it.
+    claimed_acquired_at = models.DateTimeField(null=True, blank=True)
+    hold_reason = models.TextField(blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="decided_uploads"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    #: The answer to `complete`, kept so that asking twice gives the same: {"scans", "jobs", "rejected"}.
+    outcome = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"upload {self.id} ({self.state})"
+
+
+class UploadedFile(models.Model):
+    """One file as received, stored under its upload by its content's SHA-256."""
+
+    upload = models.ForeignKey(Upload, on_delete=models.PROTECT, related_name="files")
+    name = models.CharField(max_length=500)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+    #: Key in the default storage.
+    path = models.CharField(max_length=300)
+    received_at = models.DateTimeField(auto_now_add=True)
+    #: Why this file became part of no scan; empty when it did, or before the upload is complete.
+    rejection = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["upload", "sha256"], name="one_row_per_content_in_an_upload"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ScanKind(models.TextChoices):
+    """What a scan was made from."""
+
+    DICOM = "dicom", "DICOM"
+    NIFTI = "nifti", "NIfTI"
+    MHA = "mha", "MetaImage"
+
+
+class Scan(models.Model):
+    """One reconstructed CT volume of one patient."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="scans")
+    upload = models.ForeignKey(Upload, on_delete=models.PROTECT, related_name="scans")
+    kind = models.CharField(max_length=10, choices=ScanKind.choices)
+    study_uid = models.CharField(max_length=64, blank=True)
+    series_uid = models.CharField(max_length=64, blank=True)
+    frame_of_reference_uid = models.CharField(max_length=64, blank=True)
+    #: Identifiers that were invalid as received, by attribute keyword.
+    original_identifiers = models.JSONField(default=dict, blank=True)
+    #: SHA-256 over the contents of its files: the same files again are the same scan.
+    content_digest = models.CharField(max_length=64)
+    #: Equal for several reconstructions of one acquisition.
+    acquisition_key = models.CharField(max_length=200, blank=True)
+    acquired_at = models.DateTimeField(null=True, blank=True)
+    #: The DICOM attribute the time came from, or `typed`.
+    acquired_at_source = models.CharField(max_length=60, blank=True)
+    #: `Geometry.as_dict()`: shape_zyx, spacing_zyx_mm, origin_lps_mm, axes_zyx_lps.
+    geometry = models.JSONField()
+    slice_thickness_mm = models.FloatField(null=True, blank=True)
+    kernel = models.CharField(max_length=64, blank=True)
+    manufacturer = models.CharField(max_length=64, blank=True)
+    device_model = models.CharField(max_length=64, blank=True)
+    description = models.CharField(max_length=200, blank=True)
+    body_part = models.CharField(max_length=64, blank=True)
+    #: Quality notes of ingest: [{"code", "text"}].
+    quality = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["acquired_at", "created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "content_digest"], name="one_scan_per_content_of_a_patient"),
+        ]
+        indexes = [models.Index(fields=["patient", "acquired_at"], name="scan_by_patient_and_time")]
+
+    def __str__(self) -> str:
+        return f"scan {self.id}"
+
+    @property
+    def slice_count(self) -> int:
+        """Slices of the volume, along its first axis."""
+        return int(self.geometry["shape_zyx"][0])
+
+    @property
+    def folder(self) -> str:
+        """Key prefix of everything derived from this scan in the default storage."""
+        return f"scans/{self.id}"
+
+
+class Instance(models.Model):
+    """One DICOM instance (or the one volume file) of a scan, in anatomical order."""
+
+    scan = models.ForeignKey(Scan, on_delete=models.PROTECT, related_name="instances")
+    #: Position along the slice normal, counted from 0 (feet to head in axial scans).
+    index = models.PositiveIntegerField()
+    file = models.ForeignKey(UploadedFile, on_delete=models.PROTECT, related_name="instances")
+    #: Name inside the archive when `file` is a zip, else empty.
+    member = models.CharField(max_length=500, blank=True)
+    sop_uid = models.CharField(max_length=64, blank=True)
+    sop_class_uid = models.CharField(max_length=64, blank=True)
+    frames = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ["scan", "index"]
+        constraints = [models.UniqueConstraint(fields=["scan", "index"], name="one_instance_per_position")]
+
+    def __str__(self) -> str:
+        return f"{self.scan_id} [{self.index}]"
+
+
+class Origin(models.TextChoices):
+    """Who made a segmentation."""
+
+    MODEL = "model", "Pipeline"
+    READER = "reader", "Reader"
+
+
+class Segmentation(models.Model):
+    """One immutable revision of a scan's masks. A correction is a new revision."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    scan = models.ForeignKey(Scan, on_delete=models.PROTECT, related_name="segmentations")
+    number = models.PositiveIntegerField()
+    origin = models.CharField(max_length=10, choices=Origin.choices)
+    pipeline = models.CharField(max_length=60)
+    pipeline_version = models.CharField(max_length=40)
+    weights_sha256 = models.CharField(max_length=64, blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="segmentations"
+    )
+    reason = models.TextField(blank=True)
+    based_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="corrections")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["scan", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["scan", "number"], name="one_revision_per_number"),
+            models.UniqueConstraint(
+                fields=["scan", "pipeline", "pipeline_version", "weights_sha256"],
+                condition=Q(origin="model"),
+                name="one_result_per_scan_pipeline_and_weights",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.number} of {self.scan_id}"
+
+    @property
+    def folder(self) -> str:
+        """Key prefix of `lung.nii.gz`, `lobes.nii.gz`, `infection.nii.gz` in the default storage."""
+        return f"scans/{self.scan_id}/revisions/{self.id}"
+
+
+class Measurement(models.Model):
+    """The figures of one revision; growth is derived from them and never stored."""
+
+    segmentation = models.OneToOneField(Segmentation, on_delete=models.PROTECT, related_name="measurement")
+    lung_ml = models.FloatField()
+    infected_ml = models.FloatField()
+    poi_percent = models.FloatField()
+    ground_glass_ml = models.FloatField()
+    consolidation_ml = models.FloatField()
+    effusion_ml = models.FloatField()
+    severity_score = models.PositiveSmallIntegerField()
+    #: Smallest infected volume this pipeline tells from nothing.
+    floor_ml = models.FloatField()
+    #: The whole of `measurements.json`.
+    details = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(lung_ml__gte=0) & Q(infected_ml__gte=0), name="volumes_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.infected_ml:.1f} ml"
+
+    @property
+    def notes(self) -> list[dict[str, str]]:
+        """Quality notes of ingest and of this measurement, each once; needs `segmentation.scan`."""
+        notes = [*self.segmentation.scan.quality, *self.details["quality"]]
+        return list({note["code"]: note for note in notes}.values())
+
+
+class Acknowledgement(models.Model):
+    """A person's judgement of one flagged pair, tied to the very revisions it judged."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="acknowledgements")
+    flag = models.CharField(max_length=20)
+    before = models.ForeignKey(Segmentation, on_delete=models.PROTECT, related_name="+")
+    after = models.ForeignKey(Segmentation, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="acknowledgements")
+    at = models.DateTimeField(auto_now_add=True)
+    reason = models.TextField()
+    #: The sentence that was on screen when it was acknowledged.
+    sentence = models.TextField()
+
+    class Meta:
+        ordering = ["-at"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(before=F("after")), name="acknowledgement_judges_two_revisions"),
+            models.CheckConstraint(condition=~Q(reason=""), name="acknowledgement_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.flag} acknowledged by {self.by_id}"

@@ -1,0 +1,75 @@
+"""Revisions of masks and measurements: added, never changed."""
+
+from collections.abc import Iterable
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from portal.scans.models import Measurement, Origin, Scan, Segmentation
+from portal.scans.storage import keep
+
+MASK_NAMES = ("lung.nii.gz", "lobes.nii.gz", "infection.nii.gz")
+
+
+@transaction.atomic
+def add_model_revision(*, scan: Scan, measurements: dict[str, Any], folder: Path) -> Segmentation:
+    """Store a pipeline's result; the result that is there already when the same weights ran before.
+
+    `measurements` is the content of `measurements.json`, `folder` holds the masks, which are moved away.
+    """
+    pipeline = measurements["pipeline"]
+    identity = {
+        "pipeline": pipeline["name"],
+        "pipeline_version": pipeline["version"],
+        "weights_sha256": pipeline["sha256"],
+    }
+    # One writer a scan at a time, so that two workers cannot take the same revision number.
+    Scan.objects.select_for_update().get(pk=scan.pk)
+    earlier = scan.segmentations.filter(origin=Origin.MODEL, **identity).first()
+    if earlier is not None:
+        return earlier
+    last = scan.segmentations.aggregate(last=Max("number"))["last"] or 0
+    revision = Segmentation(scan=scan, number=last + 1, origin=Origin.MODEL, **identity)
+    for name in MASK_NAMES:
+        keep(folder / name, f"{revision.folder}/{name}")
+    revision.save(force_insert=True)
+    Measurement.objects.create(segmentation=revision, **measurement_fields(measurements))
+    return revision
+
+
+def measurement_fields(measurements: dict[str, Any]) -> dict[str, Any]:
+    """Columns of a measurement from the content of `measurements.json`."""
+    composition = measurements["composition"]
+    return {
+        "lung_ml": measurements["lung_ml"],
+        "infected_ml": measurements["infected_ml"],
+        "poi_percent": measurements["poi_percent"],
+        "ground_glass_ml": composition["ground_glass_ml"],
+        "consolidation_ml": composition["consolidation_ml"],
+        "effusion_ml": composition["effusion_ml"],
+        "severity_score": measurements["severity_score"],
+        "floor_ml": measurements["measurement_floor_ml"],
+        "details": measurements,
+    }
+
+
+def choose_current(revisions: Iterable[Segmentation]) -> Segmentation | None:
+    """The revision that counts: a reader's before a pipeline's, the default pipeline before others, then the newest."""
+    return max(
+        revisions,
+        key=lambda revision: (
+            revision.origin == Origin.READER,
+            revision.pipeline == settings.INFERENCE_DEFAULT_PIPELINE,
+            revision.number,
+        ),
+        default=None,
+    )
+
+
+def current_segmentation(scan: Scan) -> Segmentation | None:
+    """The revision of one scan that counts, with its measurement; None before the first result."""
+    return choose_current(sorted(scan.segmentations.select_related("measurement"), key=attrgetter("number")))

@@ -1,0 +1,11 @@
+"""Every address of the portal, by area."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("portal.dashboard.urls")),
+    path("", include("portal.api.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,130 @@
+"""The main job: log in, upload two scans 44 hours apart, follow the analysis, look, and see the flag."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import REPOSITORY, Site, log_in
+from tests.samples import START, dicom_folder
+
+JOB_MS = 240_000
+AXE = REPOSITORY / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def send(page: Page, files: list[Path]) -> None:
+    page.get_by_role("link", name="Upload", exact=True).click()
+    page.set_input_files("#pick-files", files)
+    page.get_by_role("button", name="Send").click()
+
+
+def send_and_wait(page: Page, folder: Path, *, hours: float, infected_ml: float) -> None:
+    identity = {"seed": 3, "mrn": "E2E-1", "name": "Growing^Gail"}
+    send(page, dicom_folder(folder, **identity, hours=hours, infected_ml=infected_ml, size=256, slices=72))
+    expect(page.locator(".result-card .job-state")).to_have_text("Done", timeout=JOB_MS)
+
+
+@pytest.fixture(scope="module")
+def uploaded(browsers: dict[str, Browser], site: Site, tmp_path_factory) -> str:
+    """Both scans sent through the page; the address of the patient's timeline."""
+    page = log_in(browsers["webgl"], site)
+    send_and_wait(page, tmp_path_factory.mktemp("first"), hours=0, infected_ml=120)
+    send_and_wait(page, tmp_path_factory.mktemp("second"), hours=44, infected_ml=300)
+    page.get_by_role("link", name="Patient's timeline").click()
+    expect(page.get_by_role("heading", name="Growing, Gail")).to_be_visible()
+    page.context.close()
+    return page.url
+
+
+def test_the_timeline_flags_growth_in_one_sentence(page: Page, uploaded: str) -> None:
+    page.goto(uploaded)
+    banner = page.locator("section[data-flag]")
+    expect(banner).to_have_attribute("data-flag", "rapid-growth")
+    expect(banner.locator(".banner-sentence")).to_have_text(
+        re.compile(r"Infected volume rose from \d+ ml to \d+ ml \(\+\d+%\) in 44 h\.")
+    )
+    expect(page.locator("[data-chart]")).to_have_attribute("data-ready", "infected")
+    page.get_by_role("button", name="PoIR").click()
+    expect(page.locator("[data-chart]")).to_have_attribute("data-ready", "poi")
+
+
+def test_the_worklist_puts_the_flagged_patient_on_top(page: Page, uploaded: str) -> None:
+    page.goto(page.url)
+    first = page.locator("table.worklist tbody tr").first
+    expect(first).to_have_attribute("data-flag", "rapid-growth")
+    expect(first).to_contain_text("Growing, Gail")
+
+
+@pytest.mark.parametrize("graphics", ["webgl", "no-webgl"])
+def test_the_viewer_shows_slices_with_masks(
+    browsers: dict[str, Browser], site: Site, uploaded: str, graphics: str
+) -> None:
+    page = log_in(browsers[graphics], site)
+    faults: list[str] = []
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    page.goto(uploaded)
+    page.get_by_role("link", name="Open the later scan").click()
+    expect(page.locator("[data-picture]")).to_have_attribute("data-ready", "masks", timeout=30_000)
+    painted = page.evaluate(
+        """() => {
+          const canvas = document.querySelector("[data-masks]");
+          const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          let count = 0;
+          for (let i = 3; i < pixels.length; i += 4) if (pixels[i] > 0) count++;
+          return count;
+        }"""
+    )
+    assert painted > 500
+    before = page.locator("[data-position]").text_content()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-position]")).not_to_have_text(before or "")
+    page.keyboard.press("2")
+    expect(page.locator("[data-window]")).to_have_text("W 400 L 40")
+    expect(page).to_have_url(re.compile(r"ww=400&wl=40"))
+    page.keyboard.press("m")
+    expect(page.locator('[data-layer="consolidation"]')).not_to_be_checked()
+    assert faults == []
+    page.context.close()
+
+
+def test_acknowledging_closes_the_flag_and_keeps_it_in_the_history(page: Page, uploaded: str) -> None:
+    page.goto(uploaded)
+    page.fill("#reason", "Seen, ward informed")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.locator("section[data-flag]")).to_have_count(0)
+    expect(page.get_by_text("Seen, ward informed")).to_be_visible()
+
+
+def test_what_is_no_scan_gets_one_clear_sentence(page: Page, tmp_path: Path) -> None:
+    note = tmp_path / "letter.txt"
+    note.write_text("Dear colleague, ...\n")
+    send(page, [note])
+    expect(page.locator("[data-result]")).to_contain_text("letter.txt is a text file, not a CT image")
+
+
+def test_the_page_sends_what_is_missing_after_a_broken_connection(page: Page, tmp_path: Path) -> None:
+    broken = iter([True, True])
+    page.route("**/files/", lambda route: route.abort() if next(broken, False) else route.continue_())
+    files = dicom_folder(tmp_path, seed=4, mrn="E2E-2", name="Broken^Line", hours=0, infected_ml=50)
+    send(page, files)
+    expect(page.locator(".result-card h3")).to_contain_text(str(START.year), timeout=60_000)
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed; run npm ci in frontend")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/upload/", "/help/", "/models/", "patient", "/accounts/login/"])
+def test_pages_are_accessible(browsers: dict[str, Browser], site: Site, uploaded: str, path: str, scheme: str) -> None:
+    page = log_in(browsers["webgl"], site)
+    page.emulate_media(color_scheme=scheme)
+    if path == "/accounts/login/":
+        page.get_by_role("button", name="Log out").click()
+    else:
+        page.goto(uploaded if path == "patient" else f"{site.address}{path}")
+    page.wait_for_load_state("networkidle")
+    # Our policy forbids injected scripts, and rightly: the browser's own console runs this one.
+    page.evaluate(AXE.read_text())
+    report = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})")
+    found = [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in report["violations"]]
+    assert found == []
+    page.context.close()

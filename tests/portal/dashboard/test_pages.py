@@ -1,0 +1,94 @@
+"""What pages say, and what they cost."""
+
+import pytest
+from django.urls import reverse
+
+from portal.scans.models import Scan
+from tests.factories import make_result, make_scan
+
+
+@pytest.fixture
+def growing(patient, clinician, tmp_path):
+    for hours, ml in ((0, 90), (44, 165)):
+        make_result(make_scan(patient, clinician, hours=hours), tmp_path, ml)
+    return patient
+
+
+def test_the_patient_page_says_what_grew_in_one_sentence(as_clinician, growing) -> None:
+    page = as_clinician.get(reverse("patient", args=[growing.pk])).content.decode()
+    assert "Infected volume rose from 90 ml to 165 ml (+83%) in 44 h." in page
+
+
+def test_times_are_shown_in_the_sites_zone_with_the_offset(as_clinician, growing) -> None:
+    assert "2 Mar 2026, 09:00 (UTC+01:00)" in as_clinician.get(reverse("patient", args=[growing.pk])).content.decode()
+
+
+def test_names_with_markup_are_shown_as_text(as_clinician, patient) -> None:
+    patient.name = "<script>alert(1)</script>"
+    patient.save()
+    for page in (reverse("worklist"), reverse("patient", args=[patient.pk])):
+        assert b"<script>alert" not in as_clinician.get(page).content
+
+
+def test_the_worklist_costs_the_same_for_many_patients(
+    as_clinician, growing, team, clinician, tmp_path, django_assert_max_num_queries
+) -> None:
+    for number in range(8):
+        other = type(growing).objects.create(mrn=f"M-{number}")
+        other.care_teams.add(team)
+        make_result(make_scan(other, clinician), tmp_path, 40)
+    with django_assert_max_num_queries(14):
+        page = as_clinician.get(reverse("worklist"))
+    assert page.content.count(b"<tr") == 10
+
+
+def test_search_finds_by_name_and_number_and_says_so_when_not(as_clinician, patient) -> None:
+    assert b"Doe, Jane" in as_clinician.get("/?search=doe").content
+    assert b"Doe, Jane" in as_clinician.get("/?search=P-1").content
+    assert b"Nobody found" in as_clinician.get("/?search=zzz").content
+
+
+def test_a_scan_is_unread_until_somebody_looks(as_clinician, growing) -> None:
+    assert b"Unread" in as_clinician.get("/").content
+    for scan in Scan.objects.all():
+        as_clinician.get(reverse("scan", args=[scan.pk]))
+    assert b"Unread" not in as_clinician.get("/").content
+
+
+def test_an_acquisition_time_can_be_stated_once_files_state_none(as_clinician, patient, clinician, tmp_path) -> None:
+    scan = make_scan(patient, clinician, hours=None)
+    make_result(scan, tmp_path, 40)
+    page = as_clinician.get(reverse("patient", args=[patient.pk])).content.decode()
+    assert "Without acquisition time" in page
+    as_clinician.post(reverse("set_time", args=[scan.pk]), {"acquired_at": "2026-03-01T10:00"})
+    scan.refresh_from_db()
+    assert scan.acquired_at.isoformat() == "2026-03-01T09:00:00+00:00"
+
+
+def test_every_page_carries_the_research_line_and_a_strict_policy(as_clinician, growing) -> None:
+    for page in ("/", "/upload/", "/help/", "/models/", reverse("patient", args=[growing.pk])):
+        answer = as_clinician.get(page)
+        assert b"not a medical device" in answer.content
+        policy = answer.headers["Content-Security-Policy"]
+        assert "unsafe-inline" not in policy
+        assert "script-src 'self' 'wasm-unsafe-eval'" in policy
+
+
+def test_masks_are_downloaded_with_the_revision_on_record(as_clinician, growing) -> None:
+    scan = Scan.objects.first()
+    answer = as_clinician.get(reverse("scan_mask", args=[scan.pk, "lung"]))
+    assert b"".join(answer.streaming_content)[:2] == b"\x1f\x8b"
+    assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+def test_the_timeline_json_keeps_its_contract(as_clinician, growing) -> None:
+    body = as_clinician.get(f"/api/v1/patients/{growing.pk}/timeline/").json()
+    assert body["flag"] == "rapid-growth"
+    (change,) = body["changes"]
+    assert {"from", "to", "hours", "growth_percent", "growth_48h_percent", "flag", "qualifiers", "acknowledged"} <= set(
+        change
+    )
+    assert change["growth_percent"] == pytest.approx(83.33, abs=0.01)
+    point = body["points"][0]
+    assert {"scan", "acquired_at", "infected_ml", "lung_ml", "poi_percent", "composition", "lobes"} <= set(point)
+    assert point["pipeline"] == {"name": "unet2d", "version": "1.0", "sha256": "a" * 64}

@@ -1,0 +1,93 @@
+"""The WebSocket tells people about the jobs of their own patients, and strangers nothing."""
+
+import json
+
+import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from channels.db import database_sync_to_async
+
+from portal.jobs.consumers import NOT_LOGGED_IN, JobsConsumer
+from portal.jobs.doorbell import announce
+from portal.jobs.services import submit_scan
+from tests.factories import make_scan
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Socket(ApplicationCommunicator):
+    """A browser's end of the WebSocket."""
+
+    def __init__(self, user) -> None:
+        scope = {"type": "websocket", "path": "/ws/jobs/", "headers": [], "subprotocols": [], "user": user}
+        super().__init__(JobsConsumer.as_asgi(), scope)
+
+    async def connect(self) -> None:
+        await self.send_input({"type": "websocket.connect"})
+        assert (await self.receive_output(5))["type"] == "websocket.accept"
+
+    async def news(self) -> dict:
+        return json.loads((await self.receive_output(5))["text"])
+
+    async def disconnect(self) -> None:
+        await self.send_input({"type": "websocket.disconnect", "code": 1000})
+        await self.wait(5)
+
+
+@pytest.fixture
+def job(patient, clinician):
+    return submit_scan(by=clinician, scan=make_scan(patient, clinician))
+
+
+def test_open_jobs_and_changes_reach_the_care_team(clinician, job) -> None:
+    async def scenario() -> list[dict]:
+        socket = Socket(clinician)
+        await socket.connect()
+        first = await socket.news()
+        await announce(job)
+        second = await socket.news()
+        await socket.disconnect()
+        return [first, second]
+
+    news = async_to_sync(scenario)()
+    assert [(item["type"], item["job"]["id"], item["job"]["state"]) for item in news] == [
+        ("job", str(job.pk), "queued")
+    ] * 2
+
+
+def test_another_ward_hears_nothing(stranger, job) -> None:
+    async def scenario() -> bool:
+        socket = Socket(stranger)
+        await socket.connect()
+        await announce(job)
+        silent = await socket.receive_nothing(0.5)
+        await socket.disconnect()
+        return silent
+
+    assert async_to_sync(scenario)()
+
+
+def test_leaving_the_team_takes_effect_at_once(clinician, team, job) -> None:
+    async def scenario() -> bool:
+        socket = Socket(clinician)
+        await socket.connect()
+        await socket.news()
+        await database_sync_to_async(team.members.remove)(clinician)
+        await announce(job)
+        silent = await socket.receive_nothing(0.5)
+        await socket.disconnect()
+        return silent
+
+    assert async_to_sync(scenario)()
+
+
+def test_a_stranger_is_shown_the_door() -> None:
+    async def scenario() -> dict:
+        socket = Socket(None)
+        await socket.connect()
+        closed = await socket.receive_output(5)
+        await socket.disconnect()
+        return closed
+
+    closed = async_to_sync(scenario)()
+    assert (closed["type"], closed["code"]) == ("websocket.close", NOT_LOGGED_IN)

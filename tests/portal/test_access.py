@@ -1,0 +1,80 @@
+"""Nobody sees what is not theirs: every address, by every door."""
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from portal.jobs.models import InferenceJob
+from tests.factories import make_result, make_scan
+
+OPEN_TO_ALL = {"healthz", "readyz", "metrics", "account_login", "account_logout", "account_signup"}
+#: Of others' making; they ask for a login or show no patient.
+NOT_OURS = {"admin", "allauth"}
+
+
+def our_names() -> list[str]:
+    names = []
+    for pattern in get_resolver().url_patterns:
+        if isinstance(pattern, URLResolver) and str(pattern.urlconf_name).find("portal.") >= 0:
+            names += [p.name for p in pattern.url_patterns if isinstance(p, URLPattern) and p.name]
+    return names
+
+
+@pytest.fixture
+def addresses(patient, clinician, tmp_path) -> dict[str, str]:
+    """Every address of ours, filled in with things of Ward 4."""
+    scan = make_scan(patient, clinician)
+    make_result(scan, tmp_path, 50)
+    job = InferenceJob.objects.create(scan=scan, pipeline="unet2d", requested_by=clinician)
+    keys = {"patient": patient.pk, "acknowledge": patient.pk, "scan": scan.pk, "set_time": scan.pk}
+    keys |= {"upload_detail": scan.upload.pk, "patient_detail": patient.pk, "patient_timeline": patient.pk}
+    keys |= dict.fromkeys(("upload", "upload_files", "upload_complete", "upload_decide"), scan.upload.pk)
+    keys |= dict.fromkeys(("job", "job_retry", "job_cancel"), job.pk)
+    keys |= dict.fromkeys(("scan_detail", "scan_time", "scan_analyse", "scan_revisions"), scan.pk)
+    found = {name: reverse(name, args=[key]) for name, key in keys.items()}
+    found["scan_frame"] = reverse("scan_frame", args=[scan.pk, 0])
+    found["scan_mask"] = reverse("scan_mask", args=[scan.pk, "lung"])
+    for name in ("worklist", "upload_page", "help", "models", "audit", "schema", "uploads", "pipelines", "patients"):
+        found[name] = reverse(name)
+    return found
+
+
+def test_the_table_names_every_address(addresses) -> None:
+    assert set(our_names()) - OPEN_TO_ALL == set(addresses)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_without_login_nothing_is_answered(addresses, method: str) -> None:
+    client = Client()
+    for name, address in addresses.items():
+        answer = getattr(client, method)(address)
+        refused = answer.status_code in {401, 403, 405} or "/accounts/login/" in answer.headers.get("Location", "")
+        assert refused, f"{method} {name} answered {answer.status_code}"
+
+
+def test_another_wards_patients_do_not_exist(addresses, as_stranger) -> None:
+    for name, address in addresses.items():
+        if not any(character.isdigit() for character in address.removeprefix("/api/v1")):
+            continue
+        for method in ("get", "post"):
+            answer = getattr(as_stranger, method)(address)
+            assert answer.status_code in {404, 405}, f"{method} {name} answered {answer.status_code}"
+
+
+def test_lists_hold_only_ones_own_patients(addresses, as_stranger, as_clinician, patient) -> None:
+    assert as_stranger.get("/api/v1/patients/").json()["count"] == 0
+    assert b"Doe, Jane" not in as_stranger.get("/").content
+    assert b"Doe, Jane" in as_clinician.get("/").content
+
+
+def test_the_audit_trail_is_for_administrators(as_clinician, administrator) -> None:
+    assert as_clinician.get(reverse("audit")).status_code == 403
+    client = Client()
+    client.force_login(administrator)
+    assert client.get(reverse("audit")).status_code == 200
+
+
+def test_an_inactive_person_sees_nothing(as_clinician, clinician, patient) -> None:
+    clinician.is_active = False
+    clinician.save()
+    assert as_clinician.get(reverse("patient", args=[patient.pk])).status_code in {302, 404}
