@@ -49,6 +49,28 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--save-volume", action="store_true", help="write the HU volume as volume.npy as well")
     segment.set_defaults(handler="inference.commands.segment:run")
 
+    export = commands.add_parser("export", help="masks and measurements of a DICOM series as DICOM SEG and SR")
+    export.add_argument("scan", type=Path, help="folder that holds the DICOM series alone")
+    export.add_argument("result", type=Path, help="folder that `segment` wrote")
+    export.add_argument("--out", type=Path, required=True, help="folder for seg.dcm and sr.dcm")
+    export.add_argument("--context", type=Path, help="JSON with revision, reader and growth; see inference.dicom")
+    export.set_defaults(handler="inference.commands.export:run")
+
+    remeasure = commands.add_parser("remeasure", help="check corrected masks and measure them")
+    remeasure.add_argument("volume", type=Path, help="volume.npy that `segment --save-volume` wrote")
+    remeasure.add_argument("masks", type=Path, help="folder with the masks, geometry.json and measurements.json before")
+    remeasure.add_argument("--out", type=Path, required=True, help="folder for masks and measurements.json")
+    remeasure.set_defaults(handler="inference.commands.remeasure:run")
+
+    register = commands.add_parser("register", help="what of the infection is new, persistent or resolved")
+    register.add_argument(
+        "current", type=Path, help="folder with volume.npy, geometry.json and masks of the later scan"
+    )
+    register.add_argument("prior", type=Path, help="the same of the earlier scan")
+    register.add_argument("--out", type=Path, required=True, help="folder for registration.json and growth.nii.gz")
+    register.add_argument("--progress", action="store_true", help="print progress as JSON lines")
+    register.set_defaults(handler="inference.commands.register:run")
+
     models = commands.add_parser("models", help="list the pipelines as JSON")
     models.set_defaults(handler="inference.commands.models:run")
 

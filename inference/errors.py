@@ -60,6 +60,12 @@ class MixedOrientation(NotAVolume):
     code = "mixed-orientation"
 
 
+class BadMask(InferenceError):
+    """A mask that does not belong to its scan, or says what no mask can say."""
+
+    code = "bad-mask"
+
+
 class SliceGap(GeometryError):
     """Missing slices, too many to measure across."""
 

@@ -11,6 +11,8 @@ from inference.errors import GeometryError
 Vector3 = tuple[float, float, float]
 
 ORTHOGONAL_TOLERANCE = 1e-3
+#: Grids whose corners lie this near to each other, as a share of a voxel, are one grid: headers are rounded.
+SAME_GRID_VOXELS = 0.1
 IDENTITY_AXES: tuple[Vector3, Vector3, Vector3] = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 
 
@@ -81,3 +83,13 @@ class Geometry:
             origin_lps_mm=tuple(fields["origin_lps_mm"]),
             axes_zyx_lps=(tuple(z), tuple(y), tuple(x)),
         )
+
+
+def same_grid(a: Geometry, b: Geometry) -> bool:
+    """Whether two grids have one size and put every voxel at the same place, within rounding."""
+    if a.shape_zyx != b.shape_zyx:
+        return False
+    limit_mm = SAME_GRID_VOXELS * min(a.spacing_zyx_mm)
+    nz, ny, nx = (n - 1.0 for n in a.shape_zyx)
+    corners = ((0.0, 0.0, 0.0), (nz, 0.0, 0.0), (0.0, ny, 0.0), (0.0, 0.0, nx))
+    return all(math.dist(a.point_lps_mm(corner), b.point_lps_mm(corner)) <= limit_mm for corner in corners)

@@ -7,11 +7,13 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from portal.jobs.errors import JobRefused, UnknownPipelineName
-from portal.scans.errors import IntakeError, NotAllowed
+from portal.scans.errors import IntakeError, NotAllowed, NotExportable, Overtaken
 
 #: The most specific class comes first.
 STATUS_OF_REFUSAL: tuple[tuple[type[Exception], int], ...] = (
     (NotAllowed, status.HTTP_403_FORBIDDEN),
+    (Overtaken, status.HTTP_409_CONFLICT),
+    (NotExportable, status.HTTP_409_CONFLICT),
     (IntakeError, status.HTTP_400_BAD_REQUEST),
     (UnknownPipelineName, status.HTTP_400_BAD_REQUEST),
     (JobRefused, status.HTTP_409_CONFLICT),

@@ -124,14 +124,3 @@ class ScanTimeView(APIView):
         scan = set_acquisition_time(by=person(request), scan=scan, acquired_at=stated.validated_data["acquired_at"])
         record(AuditAction.CHANGE, by=request.user, subject=scan, patient=scan.patient, request=request)
         return Response(scan_payload(scan))
-
-
-class ScanRevisionsView(APIView):
-    """Every revision of a scan's masks."""
-
-    @extend_schema(responses=RevisionSerializer(many=True))
-    def get(self, request: Request, pk: UUID) -> Response:
-        """All revisions, oldest first."""
-        scan = find_scan(request, pk)
-        record_view(request, scan, patient=scan.patient)
-        return Response(RevisionSerializer(scan.segmentations.select_related("author"), many=True).data)

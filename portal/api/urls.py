@@ -4,7 +4,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 from drf_spectacular.views import SpectacularAPIView
 
-from portal.api import health, jobs, patients, pixels, scans, uploads
+from portal.api import exports, health, jobs, patients, pixels, revisions, scans, uploads
 
 API = "api/v1/"
 
@@ -37,7 +37,20 @@ urlpatterns = [
     path(f"{API}scans/<uuid:pk>/", scans.ScanView.as_view(), name="scan_detail"),
     path(f"{API}scans/<uuid:pk>/time/", scans.ScanTimeView.as_view(), name="scan_time"),
     path(f"{API}scans/<uuid:pk>/analyse/", jobs.ScanAnalyseView.as_view(), name="scan_analyse"),
-    path(f"{API}scans/<uuid:pk>/revisions/", scans.ScanRevisionsView.as_view(), name="scan_revisions"),
+    path(f"{API}scans/<uuid:pk>/revisions/", revisions.ScanRevisionsView.as_view(), name="scan_revisions"),
+    path(
+        f"{API}scans/<uuid:pk>/registration/<uuid:prior_pk>/",
+        revisions.RegistrationView.as_view(),
+        name="scan_registration",
+    ),
+    path(
+        f"{API}scans/<uuid:pk>/registration/<uuid:prior_pk>/growth.nii.gz",
+        revisions.GrowthMapView.as_view(),
+        name="scan_growth_map",
+    ),
+    path(f"{API}scans/<uuid:pk>/seg.dcm", exports.SegmentationExportView.as_view(), name="scan_seg"),
+    path(f"{API}scans/<uuid:pk>/sr.dcm", exports.StructuredReportExportView.as_view(), name="scan_sr"),
+    path(f"{API}scans/<uuid:pk>/report.pdf", exports.ReportView.as_view(), name="scan_report"),
     path(f"{API}scans/<uuid:pk>/frames/<int:index>/", pixels.FrameView.as_view(), name="scan_frame"),
     path(f"{API}scans/<uuid:pk>/<mask:kind>.nii.gz", pixels.MaskView.as_view(), name="scan_mask"),
 ]

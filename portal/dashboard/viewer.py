@@ -66,7 +66,7 @@ def _asked_revision(request: UserRequest, scan: Scan) -> Segmentation | None:
 
 def _viewer_data(scan: Scan, revision: Segmentation | None, figures: dict[str, Any] | None) -> dict[str, Any]:
     """What the page's script needs; read by `ViewerData` in frontend/src/viewer."""
-    job = scan.jobs.select_related("scan").order_by("-created_at").first()
+    job = scan.jobs.filter(prior=None).select_related("scan").order_by("-created_at").first()
     frame_zero = reverse("scan_frame", args=[scan.pk, 0])
     return {
         "scan": str(scan.pk),

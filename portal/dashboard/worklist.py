@@ -94,6 +94,6 @@ def _unread_since(timeline: Timeline, seen: set[str]) -> datetime | None:
 
 def _latest_jobs(patients: Iterable[Patient]) -> dict[UUID, InferenceJob]:
     """For each patient the running job, else the latest failed one that no later result has made good."""
-    concerned = InferenceJob.objects.filter(scan__patient__in=patients).select_related("scan")
+    concerned = InferenceJob.objects.filter(scan__patient__in=patients, prior=None).select_related("scan")
     shown = concerned.filter(state__in=[*OPEN_STATES, JobState.FAILED]).filter(scan__segmentations=None)
     return {job.scan.patient_id: job for job in shown.order_by("created_at")}

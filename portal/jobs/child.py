@@ -25,6 +25,11 @@ LONGEST_LINE_BYTES = 16 * 1024**2
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+def command(name: str, *arguments: str | Path) -> list[str]:
+    """Another command of the same program."""
+    return [sys.executable, "-m", "inference", name, *map(str, arguments)]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One line of the child: progress, or the reason why it refused."""

@@ -7,7 +7,7 @@ therefore changes nothing: the row belongs to another attempt by then.
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.jobs.models import InferenceJob
@@ -22,11 +22,12 @@ GAVE_UP = (
 
 
 def claim(worker: str) -> InferenceJob | None:
-    """Take the oldest queued job; None when there is none.
+    """Take the oldest queued analysis, else the oldest registration; None when nothing is queued.
 
     A conditional update decides who gets a job, which holds on PostgreSQL and on SQLite alike.
     """
-    queued = InferenceJob.objects.filter(state=JobState.QUEUED).order_by("created_at")
+    waiting = InferenceJob.objects.filter(state=JobState.QUEUED)
+    queued = waiting.annotate(is_registration=Q(prior__isnull=False)).order_by("is_registration", "created_at")
     for pk, attempts in queued.values_list("pk", "attempts")[:CANDIDATES]:
         taken = InferenceJob.objects.filter(pk=pk, state=JobState.QUEUED, attempts=attempts).update(
             state=JobState.RUNNING,
@@ -38,7 +39,7 @@ def claim(worker: str) -> InferenceJob | None:
             percent=0,
         )
         if taken:
-            return InferenceJob.objects.select_related("scan").get(pk=pk)
+            return InferenceJob.objects.select_related("scan", "prior").get(pk=pk)
     return None
 
 

@@ -11,10 +11,11 @@ from portal.scans.models import Scan, Segmentation
 
 
 class InferenceJob(models.Model):
-    """One run of one pipeline on one scan."""
+    """One run of one pipeline on one scan; with a `prior`, the laying of that earlier scan onto this one."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     scan = models.ForeignKey(Scan, on_delete=models.PROTECT, related_name="jobs")
+    prior = models.ForeignKey(Scan, null=True, blank=True, on_delete=models.PROTECT, related_name="jobs_as_prior")
     pipeline = models.CharField(max_length=60)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs")
     state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in JobState], default=JobState.QUEUED)
@@ -38,8 +39,13 @@ class InferenceJob(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["scan", "pipeline"],
-                condition=Q(state__in=sorted(OPEN_STATES)),
+                condition=Q(state__in=sorted(OPEN_STATES), prior__isnull=True),
                 name="one_open_job_per_scan_and_pipeline",
+            ),
+            models.UniqueConstraint(
+                fields=["scan", "prior"],
+                condition=Q(state__in=sorted(OPEN_STATES), prior__isnull=False),
+                name="one_open_registration_per_pair",
             ),
             models.CheckConstraint(condition=Q(percent__lte=100), name="percent_at_most_100"),
         ]

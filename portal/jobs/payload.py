@@ -11,6 +11,7 @@ def job_payload(job: InferenceJob) -> dict[str, Any]:
         "id": str(job.pk),
         "scan": str(job.scan_id),
         "patient": str(job.scan.patient_id),
+        "prior": str(job.prior_id) if job.prior_id else None,
         "pipeline": job.pipeline,
         "state": job.state,
         "stage": job.stage,

@@ -1,7 +1,6 @@
 """Running one claimed job to its end: a result, a reason, or back into the queue."""
 
 import asyncio
-import json
 import logging
 import shutil
 import time
@@ -19,10 +18,8 @@ from portal.jobs.doorbell import announce
 from portal.jobs.leases import fail, hand_back, held, renew
 from portal.jobs.models import InferenceJob
 from portal.jobs.states import JobState
-from portal.scans.files import has_volume, volume_key
-from portal.scans.ingest import materialise
-from portal.scans.revisions import add_model_revision
-from portal.scans.storage import keep, path_of
+from portal.jobs.tasks import Task, task_of
+from portal.scans.storage import path_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +36,9 @@ async def run(job: InferenceJob) -> None:
     folder = path_of(f"{WORK}/{uuid.uuid4().hex}")
     try:
         await announce(job)
-        await database_sync_to_async(materialise)(job.scan, folder / "scan")
-        await _run_child(job, folder)
+        task = task_of(job)
+        await database_sync_to_async(task.prepare)(folder)
+        await _run_child(job, task, folder)
     except asyncio.CancelledError:
         await database_sync_to_async(hand_back)(job, counts=False)
         raise
@@ -72,10 +70,10 @@ async def _after_crash(job: InferenceJob) -> None:
         logger.warning("job %s is left to the sweep: the database does not answer", job.pk)
 
 
-async def _run_child(job: InferenceJob, folder: Path) -> None:
+async def _run_child(job: InferenceJob, task: Task, folder: Path) -> None:
     out = folder / "out"
-    process = await child.start(child.command_for(folder / "scan", out, job.pipeline))
-    follower = asyncio.create_task(_follow(job, process, out))
+    process = await child.start(task.command(folder))
+    follower = asyncio.create_task(_follow(job, task, process, out))
     try:
         async with asyncio.timeout(settings.INFERENCE_TIMEOUT_SECONDS):
             refusal = await follower
@@ -87,9 +85,9 @@ async def _run_child(job: InferenceJob, folder: Path) -> None:
     finally:
         child.kill(process)
         follower.cancel()
-    await database_sync_to_async(_keep_volume)(job, out)
+    await database_sync_to_async(task.keep_early)(out)
     if status == 0:
-        await database_sync_to_async(_finish)(job, out)
+        await database_sync_to_async(_finish)(job, task, out)
     elif status == child.REFUSED and refusal is not None:
         await database_sync_to_async(fail)(job, sentence=refusal.error, code=refusal.code)
     else:
@@ -97,7 +95,9 @@ async def _run_child(job: InferenceJob, folder: Path) -> None:
         await database_sync_to_async(hand_back)(job, counts=True)
 
 
-async def _follow(job: InferenceJob, process: asyncio.subprocess.Process, out: Path) -> child.Message | None:
+async def _follow(
+    job: InferenceJob, task: Task, process: asyncio.subprocess.Process, out: Path
+) -> child.Message | None:
     """Pass progress on and keep the lease while the child works; kill it when the claim is lost or cancelled."""
     latest = child.Message()
     refusal: child.Message | None = None
@@ -128,7 +128,7 @@ async def _follow(job: InferenceJob, process: asyncio.subprocess.Process, out: P
             stage_changed = message.stage != latest.stage
             latest = message
             if stage_changed:
-                await database_sync_to_async(_keep_volume)(job, out)
+                await database_sync_to_async(task.keep_early)(out)
             if stage_changed or time.monotonic() - reported_at > REPORT_SECONDS:
                 reported_at = time.monotonic()
                 await report()
@@ -137,21 +137,13 @@ async def _follow(job: InferenceJob, process: asyncio.subprocess.Process, out: P
     return refusal
 
 
-def _keep_volume(job: InferenceJob, out: Path) -> None:
-    """Store the slices as soon as they are read, so that they can be viewed while the analysis goes on."""
-    volume = out / "volume.npy"
-    if volume.exists() and not has_volume(job.scan):
-        keep(volume, volume_key(job.scan))
-
-
-def _finish(job: InferenceJob, out: Path) -> None:
+def _finish(job: InferenceJob, task: Task, out: Path) -> None:
     """Store the result and end the job, both or neither, and only while the claim holds."""
-    measurements = json.loads((out / "measurements.json").read_text())
     with transaction.atomic():
         if not held(job).select_for_update().exists():
             logger.warning("job %s: the result came after the claim was lost, and is dropped", job.pk)
             return
-        segmentation = add_model_revision(scan=job.scan, measurements=measurements, folder=out)
+        segmentation = task.finish(out)
         held(job).update(
             state=JobState.SUCCEEDED,
             segmentation=segmentation,

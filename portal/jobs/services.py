@@ -13,6 +13,10 @@ from portal.jobs.errors import JobRefused, UnknownPipelineName
 from portal.jobs.models import InferenceJob
 from portal.jobs.states import OPEN_STATES, JobState, states_before
 from portal.scans.models import Scan
+from portal.scans.revisions import current_segmentation
+
+#: In the place of a pipeline's name, for jobs that lay one scan onto another.
+REGISTRATION = "registration"
 
 
 def pipelines() -> list[dict[str, Any]]:
@@ -36,6 +40,28 @@ def submit_scan(*, by: User, scan: Scan, pipeline: str | None = None) -> Inferen
     if earlier is not None:
         return earlier
     job = InferenceJob.objects.create(scan=scan, pipeline=entry["name"], requested_by=by)
+    transaction.on_commit(lambda: ring(job.pk))
+    return job
+
+
+@transaction.atomic
+def submit_registration(*, by: User, scan: Scan, prior: Scan) -> InferenceJob:
+    """Queue the laying of an earlier scan onto a later one; the open job of this pair, if there is one.
+
+    Raises:
+        JobRefused: the scans are not two measured scans of one patient, the prior before the other.
+    """
+    if scan.patient_id != prior.patient_id or scan.pk == prior.pk:
+        raise JobRefused("Only two scans of one patient can be compared.")
+    if scan.acquired_at is None or prior.acquired_at is None or prior.acquired_at >= scan.acquired_at:
+        raise JobRefused("The prior must have been acquired before the scan it is compared with.")
+    if current_segmentation(scan) is None or current_segmentation(prior) is None:
+        raise JobRefused("Both scans need a result before they can be compared; wait for their analyses.")
+    Scan.objects.select_for_update().get(pk=scan.pk)
+    jobs = InferenceJob.objects.select_related("scan", "prior")
+    if earlier := jobs.filter(scan=scan, prior=prior, state__in=OPEN_STATES).first():
+        return earlier
+    job = InferenceJob.objects.create(scan=scan, prior=prior, pipeline=REGISTRATION, requested_by=by)
     transaction.on_commit(lambda: ring(job.pk))
     return job
 
@@ -64,7 +90,9 @@ def retry_job(*, by: User, job: InferenceJob) -> InferenceJob:
     """
     with transaction.atomic():
         Scan.objects.select_for_update().get(pk=job.scan_id)
-        rivals = InferenceJob.objects.filter(scan=job.scan_id, pipeline=job.pipeline, state__in=OPEN_STATES)
+        rivals = InferenceJob.objects.filter(
+            scan=job.scan_id, prior=job.prior_id, pipeline=job.pipeline, state__in=OPEN_STATES
+        )
         if rivals.exclude(pk=job.pk).exists():
             raise JobRefused("Another job already runs this pipeline on the scan; wait for its result.")
         moved = InferenceJob.objects.filter(pk=job.pk, state__in={JobState.FAILED, JobState.CANCELLED}).update(

@@ -13,5 +13,13 @@ class IntakeRefused(IntakeError):
     """Something is missing; the upload stays open and nothing in it is lost."""
 
 
+class Overtaken(IntakeError):
+    """Somebody else saved in the meantime; nothing of either is lost."""
+
+
+class NotExportable(IntakeError):
+    """This result cannot be written in this form."""
+
+
 class NotAllowed(IntakeError):
     """The person's role does not include this."""

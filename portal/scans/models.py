@@ -224,6 +224,30 @@ class Measurement(models.Model):
         return list({note["code"]: note for note in notes}.values())
 
 
+class Registration(models.Model):
+    """One earlier result laid onto one later result. Another revision of either is another registration."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    after = models.ForeignKey(Segmentation, on_delete=models.PROTECT, related_name="registrations")
+    before = models.ForeignKey(Segmentation, on_delete=models.PROTECT, related_name="registrations_as_prior")
+    created_at = models.DateTimeField(auto_now_add=True)
+    #: Content of `registration.json`: errors in mm, millilitres, slice pairs, transform.
+    details = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["after", "before"], name="one_registration_per_pair_of_revisions"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.before_id} on {self.after_id}"
+
+    @property
+    def folder(self) -> str:
+        """Key prefix of `growth.nii.gz` in the default storage."""
+        return f"{self.after.folder}/registrations/{self.before_id}"
+
+
 class Acknowledgement(models.Model):
     """A person's judgement of one flagged pair, tied to the very revisions it judged."""
 

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from portal.accounts.models import User
+from portal.scans.errors import Overtaken
 from portal.scans.models import Measurement, Origin, Scan, Segmentation
 from portal.scans.storage import keep
 
@@ -34,6 +36,42 @@ def add_model_revision(*, scan: Scan, measurements: dict[str, Any], folder: Path
         return earlier
     last = scan.segmentations.aggregate(last=Max("number"))["last"] or 0
     revision = Segmentation(scan=scan, number=last + 1, origin=Origin.MODEL, **identity)
+    for name in MASK_NAMES:
+        keep(folder / name, f"{revision.folder}/{name}")
+    revision.save(force_insert=True)
+    Measurement.objects.create(segmentation=revision, **measurement_fields(measurements))
+    return revision
+
+
+@transaction.atomic
+def add_reader_revision(
+    *, by: User, based_on: Segmentation, reason: str, measurements: dict[str, Any], folder: Path
+) -> Segmentation:
+    """Store a reader's correction of the revision that counts.
+
+    Raises:
+        Overtaken: another revision counts by now.
+    """
+    scan = Scan.objects.select_for_update().get(pk=based_on.scan_id)
+    current = current_segmentation(scan)
+    if current is None or current.pk != based_on.pk:
+        newest = f"revision {current.number}" if current else "no revision"
+        raise Overtaken(
+            f"Your correction began from revision {based_on.number}, but {newest} counts by now; "
+            "look at it and save your correction again on top of it."
+        )
+    last = scan.segmentations.aggregate(last=Max("number"))["last"] or 0
+    revision = Segmentation(
+        scan=scan,
+        number=last + 1,
+        origin=Origin.READER,
+        pipeline=based_on.pipeline,
+        pipeline_version=based_on.pipeline_version,
+        weights_sha256=based_on.weights_sha256,
+        author=by,
+        reason=reason,
+        based_on=based_on,
+    )
     for name in MASK_NAMES:
         keep(folder / name, f"{revision.folder}/{name}")
     revision.save(force_insert=True)
@@ -72,4 +110,5 @@ def choose_current(revisions: Iterable[Segmentation]) -> Segmentation | None:
 
 def current_segmentation(scan: Scan) -> Segmentation | None:
     """The revision of one scan that counts, with its measurement; None before the first result."""
-    return choose_current(sorted(scan.segmentations.select_related("measurement"), key=attrgetter("number")))
+    revisions = scan.segmentations.select_related("measurement", "author", "scan__patient")
+    return choose_current(sorted(revisions, key=attrgetter("number")))

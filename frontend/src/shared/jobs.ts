@@ -4,6 +4,8 @@ export interface Job {
   id: string;
   scan: string;
   patient: string;
+  /** Set for jobs that lay this earlier scan onto `scan`. */
+  prior: string | null;
   pipeline: string;
   state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
   stage: string;
@@ -55,7 +57,7 @@ export function followJobs(hear: (job: Job) => void, reconnected: () => void = (
     };
     socket.onmessage = (message) => {
       const news = JSON.parse(String(message.data)) as { type: string; job: Job };
-      if (news.type === "job") hear(news.job);
+      if (news.type === "job" && !news.job.prior) hear(news.job);
     };
     socket.onclose = (closed) => {
       // Without login there is nothing to hear; the next page load asks for it.

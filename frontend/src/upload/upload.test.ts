@@ -50,6 +50,7 @@ it("tells a job's state in words", () => {
     stage: "lungs",
     percent: 40,
     attempts: 1,
+    prior: null,
     error: "",
   };
   expect(jobText({ ...job, state: "running" })).toBe("Finding the lungs · 40 %");

@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async
 
-from portal.jobs import runner
+from portal.jobs import runner, tasks
 from portal.jobs.leases import claim
 from portal.jobs.models import InferenceJob
 from portal.jobs.services import cancel_job, submit_scan
@@ -106,7 +106,7 @@ def test_a_damaged_archive_counts_as_an_attempt_and_does_not_stop_the_worker(job
     def materialise(*_: object) -> None:
         raise zipfile.BadZipFile
 
-    monkeypatch.setattr(runner, "materialise", materialise)
+    monkeypatch.setattr(tasks, "materialise", materialise)
     run_next()
     job.refresh_from_db()
     assert (job.state, job.attempts) == (JobState.QUEUED, 1)

@@ -1,0 +1,1 @@
+"""Results as DICOM objects: segmentation (SEG) and measurement report (SR), through highdicom."""
