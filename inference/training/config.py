@@ -8,7 +8,11 @@ import yaml
 
 from inference.errors import BadConfiguration
 
-Task = Literal["lung", "infection"]
+#: `kinds` also knows pleural effusion; it learns from single lung-masked slices.
+Task = Literal["lung", "infection", "kinds"]
+Network = Literal["unet", "segnet"]
+#: `balanced-entropy`: cross-entropy weighted by median frequency (Saood and Hatem).
+Loss = Literal["dice-entropy", "balanced-entropy"]
 KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "list": (list,)}
 
 
@@ -22,6 +26,8 @@ class TrainingConfig:
     test: list[str]
     validation: list[str]
     out: str
+    network: Network = "unet"
+    loss: Loss = "dice-entropy"
     base_channels: int = 16
     batch_size: int = 16
     steps: int = 2000
@@ -31,7 +37,9 @@ class TrainingConfig:
     #: Synthetic patients (inference.phantom) that train beside the real ones, and how often they are drawn.
     phantoms: int = 0
     phantom_weight: float = 0.55
-    #: Checkpoint to start from; empty: from random weights.
+    #: Validations without a better one after which training stops; 0: never.
+    patience: int = 0
+    #: Checkpoint to start from, as far as its layers fit; empty: from random weights.
     start: str = ""
     folds: int = field(default=5)
 
@@ -59,6 +67,8 @@ def read_config(path: Path) -> TrainingConfig:
         kinds = KINDS.get(str(getattr(entry.type, "__name__", entry.type)))
         if kinds and not isinstance(getattr(config, name), kinds):
             raise BadConfiguration(f"{path.name}: {name} must be of type {entry.type}.")
-    if config.task not in get_args(Task):
-        raise BadConfiguration(f"{path.name}: task is {config.task}; it can be {' or '.join(get_args(Task))}.")
+    for name, choices in (("task", Task), ("network", Network), ("loss", Loss)):
+        if getattr(config, name) not in get_args(choices):
+            allowed = ", ".join(get_args(choices))
+            raise BadConfiguration(f"{path.name}: {name} is {getattr(config, name)}; it can be {allowed}.")
     return config

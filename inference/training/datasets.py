@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 from inference.errors import BadConfiguration
 from inference.labels import InfectionLabel
 from inference.phantom import Acquisition, PhantomPatient
+from inference.training.config import Task
 
 #: MedSeg volume -> patient; the letters are those of the Radiopaedia cases of Ma et al.
 MEDSEG_PATIENTS = {"1": "I", "2": "A", "3": "A", "4": "H", "6": "D", "7": "E", "9": "G"}
 FIRST_TRAINING_PHANTOM = 101
+#: Grey values of the SIRM masks, by label.
+SIRM_LABELS = (0, 85, 170, 255)
+#: The set's window is not stated; this one puts its healthy lung (median 68) at -850 HU.
+SIRM_ZERO_HU, SIRM_STEP_HU = -1326.0, 7.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +53,36 @@ def real_cases(root: Path) -> Iterator[Case]:
         hu = _read(root / "lung_slices" / f"{part}_image.nii.gz").astype(np.int16)
         lung = _read(root / "lung_slices" / f"{part}_lung.nii.gz").astype(np.uint8)
         yield Case(f"lung_slices-{part}", f"slices-{part}", hu, lung, None, knows_kinds=False)
+
+
+def cases_of(root: Path, task: Task) -> Iterator[Case]:
+    """The real cases that serve a task.
+
+    Raises:
+        BadConfiguration: a piece is missing; the sentence names it.
+    """
+    return sirm_cases(root / "sirm100") if task == "kinds" else real_cases(root)
+
+
+def sirm_cases(folder: Path) -> Iterator[Case]:
+    """The 100 lung-masked slices of Saood and Hatem, upright, on a scale like HU; a slice counts as a patient.
+
+    Effusion (their C3) is kept as infection label 3. The set names no patients, and some may own several slices.
+
+    Raises:
+        BadConfiguration: the folder holds no slices, or a slice has no mask.
+    """
+    images = sorted((folder / "im" / "256").glob("i*.png"))
+    if not images:
+        raise BadConfiguration(f"{folder} lacks im/256/i001.png and others; unpack the SIRM slices there.")
+    for path in images:
+        number = path.stem[1:]
+        grey = np.rot90(_read(path), -1)
+        mask = np.rot90(_read(folder / "mask" / "multi" / "256" / f"tr_mask_z{number}.png"), -1)
+        infection = np.searchsorted(SIRM_LABELS, mask).astype(np.uint8)[None]
+        lung = ((grey > 0) | (mask > 0)).astype(np.uint8)[None]
+        hu = np.where(grey > 0, SIRM_ZERO_HU + SIRM_STEP_HU * grey.astype(np.float32), -1024).astype(np.int16)[None]
+        yield Case(f"sirm-{number}", f"sirm-{number}", hu, lung, infection, knows_kinds=True)
 
 
 def synthetic_cases(count: int) -> Iterator[Case]:

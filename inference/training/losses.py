@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inference.labels import InfectionLabel
 from inference.training.config import Task
 
 INFECTED_WEIGHT, KIND_WEIGHT = 2.0, 0.25
@@ -20,6 +19,28 @@ def loss_of(logits: Tensor, labels: Tensor, knows_kinds: Tensor, task: Task) -> 
     return _lung_loss(logits, labels) if task == "lung" else _infection_loss(logits, labels, knows_kinds)
 
 
+def balanced_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Cross-entropy with a weight a class (Saood and Hatem, section on class balancing)."""
+    return functional.cross_entropy(logits.float(), labels, weights)
+
+
+def median_frequency_weights(labels: Tensor, classes: int) -> Tensor:
+    """Weights (classes,) of labels (n, h, w): median of the classes' frequencies over each one's own.
+
+    A class's frequency is its pixels over all pixels of the samples that show it. A class that nowhere occurs weighs 0.
+    """
+    frequencies = torch.zeros(classes)
+    for kind in range(classes):
+        shown = (labels == kind).flatten(1)
+        with_kind = shown.any(dim=1)
+        if with_kind.any():
+            frequencies[kind] = shown[with_kind].float().mean()
+    present = frequencies > 0
+    weights = torch.zeros(classes)
+    weights[present] = frequencies[present].median() / frequencies[present]
+    return weights
+
+
 def _lung_loss(logits: Tensor, labels: Tensor) -> Tensor:
     truth = (labels > 0).float()
     entropy = functional.binary_cross_entropy_with_logits(logits[:, 0], truth)
@@ -29,12 +50,13 @@ def _lung_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def _infection_loss(logits: Tensor, labels: Tensor, knows_kinds: Tensor) -> Tensor:
     log_shares = functional.log_softmax(logits, dim=1)
     shares = log_shares.exp()
+    classes = shares.shape[1]
     infected = labels > 0
     known = knows_kinds[:, None, None]
-    by_kind = functional.nll_loss(log_shares, labels.clamp(max=2), reduction="none")
+    by_kind = functional.nll_loss(log_shares, labels.clamp(max=classes - 1), reduction="none")
     by_sum = -torch.where(infected, torch.logsumexp(log_shares[:, 1:], dim=1), log_shares[:, 0])
     entropy = (torch.where(known, by_kind, by_sum) * (1 + INFECTED_WEIGHT * infected)).mean()
     loss = entropy + _dice_loss(shares[:, 1:].sum(dim=1), infected.float())
-    for kind in (InfectionLabel.GROUND_GLASS, InfectionLabel.CONSOLIDATION):
+    for kind in range(1, classes):
         loss = loss + KIND_WEIGHT * _dice_loss(shares[:, kind] * known, (labels == kind).float() * known)
     return loss

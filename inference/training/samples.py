@@ -31,25 +31,31 @@ def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float) -> Samp
     """Every slice of the cases that serves the task: whole for lung, the box around the lungs for infection."""
     hu, labels, kinds, weights = [], [], [], []
     for case in cases:
-        if task == "infection":
+        if task != "lung":
             if case.infection is None:
                 continue
             rows, columns = lung_box(case.lung > 0)
-            planes, target = case.hu[:, rows, columns], case.infection[:, rows, columns]
+            planes, target = case.hu[:, rows, columns], truth_of(case, task)[:, rows, columns]
         else:
-            planes = case.hu
-            marked = case.lung if case.infection is None else case.lung | (case.infection > 0)
-            target = (marked > 0).astype(np.uint8)
+            planes, target = case.hu, truth_of(case, task)
         resized = _resized_labels(target)
         present = (resized > 0).flatten(1).any(dim=1)
         weight = torch.where(present, 1.0, WITHOUT_TARGET)
         weight *= phantom_weight if case.is_synthetic else 1.0
-        weight *= WITH_KINDS if case.knows_kinds and task == "infection" else 1.0
+        weight *= WITH_KINDS if case.knows_kinds and task != "lung" else 1.0
         hu.append(resized_hu(planes)[:, 0].half())
         labels.append(resized)
         kinds.append(torch.full((len(planes),), case.knows_kinds))
         weights.append(weight)
     return Samples(torch.cat(hu), torch.cat(labels), torch.cat(kinds), torch.cat(weights))
+
+
+def truth_of(case: Case, task: Task) -> NDArray[np.uint8]:
+    """What a network should find in a case, on the case's own grid: lung with its infection, or infection by label."""
+    infection = np.zeros_like(case.lung) if case.infection is None else case.infection
+    if task == "lung":
+        return ((case.lung > 0) | (infection > 0)).astype(np.uint8)
+    return infection
 
 
 def _resized_labels(labels: NDArray[np.uint8]) -> Tensor:

@@ -9,11 +9,13 @@ import torch
 
 from inference.device import pick_device
 from inference.errors import BadConfiguration
+from inference.networks.segnet import SegNet
 from inference.networks.unet import UNet, fused
+from inference.training import crossval
 from inference.training.config import TrainingConfig, read_config
-from inference.training.datasets import Case, grey_as_hu, real_cases
+from inference.training.datasets import Case, grey_as_hu, real_cases, sirm_cases
 from inference.training.loop import fit
-from inference.training.losses import loss_of
+from inference.training.losses import loss_of, median_frequency_weights
 
 
 def disk_case(name: str, seed: int) -> Case:
@@ -52,7 +54,67 @@ def test_it_learns_keeps_checkpoints_and_goes_on(config: TrainingConfig) -> None
     assert torch.load(last, weights_only=True)["step"] == 12
     fit(replace(config, steps=18), *cases, place)
     assert torch.load(last, weights_only=True)["step"] == 18
-    assert (last.parent / "tiny.jsonl").read_text().count("\n") == 3
+    assert (last.parent / "tiny.csv").read_text().count("\n") == 4
+    assert (last.parent / "tiny.png").stat().st_size > 5000
+
+
+def test_it_stops_when_validation_no_longer_improves(config: TrainingConfig) -> None:
+    hopeless = replace(config, steps=60, validate_every=2, patience=3, learning_rate=0.0)
+    last = fit(hopeless, [disk_case("a", 1)], [disk_case("b", 2)], pick_device("cpu"))
+    assert torch.load(last, weights_only=True)["step"] == 8
+
+
+def test_it_starts_from_another_network_as_far_as_layers_fit(config: TrainingConfig) -> None:
+    cases, place = ([disk_case("a", 1)], [disk_case("b", 2)]), pick_device("cpu")
+    start = fit(config, *cases, place)
+    other = replace(config, name="other", task="kinds", start=str(start), steps=1, learning_rate=0.0)
+    first, second = (torch.load(p, weights_only=True) for p in (start, fit(other, *cases, place)))
+    assert torch.equal(first["state"]["down.0.0.weight"], second["raw"]["down.0.0.weight"])
+    assert second["raw"]["head.weight"].shape[0] == 4
+
+
+def test_cross_validation_tests_every_patient_once(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [disk_case(name, seed) for seed, name in enumerate("abcdef")]
+    monkeypatch.setattr(crossval, "cases_of", lambda *_: iter(cases))
+    result = crossval.cross_validate(replace(config, folds=3, steps=4, validate_every=2), "cpu")
+    assert set(result["dice"]) == set("abcdef")
+    assert {"any", "ground_glass", "consolidation"} == set(result["pooled"])
+    assert len(result["folds"]) == 3
+    assert (Path(config.out) / "tiny-crossval.json").exists()
+
+
+def test_rare_classes_weigh_more() -> None:
+    labels = torch.zeros(2, 10, 10, dtype=torch.uint8)
+    labels[0, :5] = 1
+    labels[1, 0, :5] = 2
+    weights = median_frequency_weights(labels, 4)
+    assert weights[2] > weights[1] > weights[0] > 0
+    assert weights[1] == pytest.approx(1.0)
+    assert weights[3] == 0
+
+
+def test_segnet_keeps_the_size_and_learns_from_every_layer() -> None:
+    network = SegNet(4, 4)
+    logits = network(torch.rand(2, 1, 64, 64))
+    assert logits.shape == (2, 4, 64, 64)
+    logits.sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
+def test_segnet_has_the_size_of_the_paper() -> None:
+    convolutions = [m for m in SegNet(2).encoder.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [m.out_channels for m in convolutions] == [64, 64, 128, 128, 256, 256, 256]
+
+
+def test_the_sirm_slices_stand_upright_with_three_kinds(datasets: Path) -> None:
+    cases = list(sirm_cases(datasets / "sirm100"))
+    assert len(cases) == 100
+    assert {int(label) for case in cases for label in np.unique(case.infection)} == {0, 1, 2, 3}
+    healthy = np.concatenate([case.hu[(case.lung > 0) & (case.infection == 0)] for case in cases])
+    assert np.median(healthy) == pytest.approx(-850, abs=60)
+    # Effusion gathers at the back, which is down in an upright slice.
+    rows = np.concatenate([np.nonzero(case.infection == 3)[1] for case in cases])
+    assert np.median(rows) > 128
 
 
 def test_a_split_without_validation_is_refused(config: TrainingConfig) -> None:
@@ -107,7 +169,7 @@ def test_a_patient_has_one_name_in_all_sets(datasets: Path) -> None:
         ("name: x\nmagic: 1\n", "unknown entry magic"),
         ("name: x\n", "lacks an entry"),
         ("just text", "no entries"),
-        ("name: x\ntask: heart\ndatasets: d\ntest: []\nvalidation: []\nout: o\n", "lung or infection"),
+        ("name: x\ntask: heart\ndatasets: d\ntest: []\nvalidation: []\nout: o\n", "lung, infection"),
         ("name: x\ntask: lung\ndatasets: d\ntest: []\nvalidation: []\nout: o\nsteps: many\n", "steps"),
     ],
 )
@@ -118,7 +180,7 @@ def test_a_bad_configuration_is_named(tmp_path: Path, text: str, words: str) -> 
         read_config(path)
 
 
-@pytest.mark.parametrize("name", ["unet2d-lung", "unet2d-infection"])
+@pytest.mark.parametrize("name", ["unet2d-lung", "unet2d-infection", "segnet", "unet-saood", "unet-kinds"])
 def test_the_shipped_configurations_are_valid_and_keep_test_patients_apart(name: str) -> None:
     folder = Path(__file__).parents[3] / "inference" / "training" / "configs"
     config = read_config(folder / f"{name}.yaml")
