@@ -39,6 +39,10 @@ def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
     changes = [change for change in timeline.assessment.changes if change.after.scan == str(scan.pk)]
     dated = [point.scan for point in timeline.points]
     place = next((i for i, other in enumerate(dated) if other.pk == scan.pk), None)
+    earlier = dated[:place] if place else []
+    compared = _asked_prior(request, earlier)
+    if compared is not None:
+        record_view(request, compared, patient=scan.patient)
     return render(
         request,
         "dashboard/viewer.html",
@@ -53,7 +57,9 @@ def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
             "changes": changes,
             "prior": dated[place - 1] if place else None,
             "following": dated[place + 1] if place is not None and place + 1 < len(dated) else None,
-            "data": _viewer_data(scan, revision, figures),
+            "earlier": [(other, scan.acquired_at - other.acquired_at) for other in reversed(earlier)],
+            "compared": compared,
+            "data": _viewer_data(scan, revision, figures) | {"compare": _compare_data(scan, compared)},
         },
     )
 
@@ -62,6 +68,36 @@ def _asked_revision(request: UserRequest, scan: Scan) -> Segmentation | None:
     number = request.GET.get("revision", "")
     found = scan.segmentations.filter(number=int(number)) if number.isdigit() else scan.segmentations.none()
     return found.select_related("measurement").first()
+
+
+def _asked_prior(request: UserRequest, earlier: list[Scan]) -> Scan | None:
+    """The earlier scan that `?prior=` names, if its slices can be shown."""
+    asked = request.GET.get("prior", "")
+    return next((scan for scan in earlier if str(scan.pk) == asked and has_volume(scan)), None)
+
+
+def _compare_data(scan: Scan, prior: Scan | None) -> dict[str, Any] | None:
+    """What the script needs to show a prior beside the scan; read by `CompareData` in frontend/src/viewer."""
+    if prior is None:
+        return None
+    keys = {"pk": scan.pk, "prior_pk": prior.pk}
+    return {
+        "scan": str(prior.pk),
+        "grid": prior.geometry,
+        "framesUrl": reverse("scan_frame", args=[prior.pk, 0]).removesuffix("0/"),
+        "masks": _mask_urls(prior, current_segmentation(prior)),
+        "registrationUrl": reverse("scan_registration", kwargs=keys),
+        "growthMapUrl": reverse("scan_growth_map", kwargs=keys),
+    }
+
+
+def _mask_urls(scan: Scan, revision: Segmentation | None) -> dict[str, str] | None:
+    if revision is None:
+        return None
+    return {
+        kind: f"{reverse('scan_mask', args=[scan.pk, kind])}?revision={revision.number}"
+        for kind in ("lobes", "infection")
+    }
 
 
 def _viewer_data(scan: Scan, revision: Segmentation | None, figures: dict[str, Any] | None) -> dict[str, Any]:
@@ -73,12 +109,7 @@ def _viewer_data(scan: Scan, revision: Segmentation | None, figures: dict[str, A
         "grid": scan.geometry,
         "framesUrl": frame_zero.removesuffix("0/"),
         "hasVolume": has_volume(scan),
-        "masks": {
-            kind: f"{reverse('scan_mask', args=[scan.pk, kind])}?revision={revision.number}"
-            for kind in ("lobes", "infection")
-        }
-        if revision
-        else None,
+        "masks": _mask_urls(scan, revision),
         "infectedBySliceMl": figures["infected_by_slice_ml"] if figures else [],
         "job": job_payload(job) if job else None,
     }

@@ -56,6 +56,21 @@ def test_the_worklist_puts_the_flagged_patient_on_top(page: Page, uploaded: str)
     expect(first).to_contain_text("Growing, Gail")
 
 
+def test_a_prior_beside_the_scan_shows_what_is_new(browsers: dict[str, Browser], site: Site, uploaded: str) -> None:
+    page = log_in(browsers["webgl"], site)
+    page.goto(uploaded)
+    page.get_by_role("link", name="Open the later scan").click()
+    page.get_by_text("Compare with an earlier scan").click()
+    page.locator(".compare-choice a").first.click()
+    expect(page.locator("[data-compare]")).to_have_attribute("data-ready", "good", timeout=JOB_MS)
+    expect(page.locator('[data-growth="new"]')).to_have_text(re.compile(r"\d+ ml"))
+    expect(page.locator("[data-prior-position]")).to_have_text(re.compile(r"\d+ / 72"))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Report (PDF)").click()
+    assert download.value.suggested_filename.endswith("report.pdf")
+    page.context.close()
+
+
 @pytest.mark.parametrize("graphics", ["webgl", "no-webgl"])
 def test_the_viewer_shows_slices_with_masks(
     browsers: dict[str, Browser], site: Site, uploaded: str, graphics: str

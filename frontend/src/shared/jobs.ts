@@ -34,6 +34,7 @@ const STAGES: Record<string, string> = {
   infection: "Finding infection",
   measuring: "Measuring",
   writing: "Storing the result",
+  registering: "Matching anatomy",
 };
 
 /** A job's state in words. */

@@ -2,6 +2,7 @@
 
 import { followJobs, isOpen, type Job, jobText } from "../shared/jobs";
 import { pageData, required } from "../shared/page";
+import { type CompareData, Comparison } from "./compare";
 import { borderLetters, clamp, flipIndex, type Grid, pointOf } from "./geometry";
 import { defaultLayers, LAYERS, type LayerName } from "./layers";
 import { fetchLabels } from "./nifti";
@@ -17,6 +18,7 @@ interface ViewerData {
   masks: { lobes: string; infection: string } | null;
   infectedBySliceMl: number[];
   job: Job | null;
+  compare: CompareData | null;
 }
 
 const data = pageData<ViewerData>("viewer-data");
@@ -48,6 +50,10 @@ const stage = new Stage(
   { loaded: (n) => showLoaded(n), shown: () => showPosition() },
 );
 
+const comparison = data.compare
+  ? new Comparison(data.compare, data.grid, layers, (growth) => stage.setGrowth(growth))
+  : null;
+
 /** Displayed image with most infection; the middle one when there is none. */
 function mostInfected(): number {
   const most = Math.max(0, ...data.infectedBySliceMl);
@@ -59,6 +65,7 @@ function go(image: number): void {
   view.image = clamp(image, 0, count - 1);
   slider.value = String(view.image + 1);
   void stage.show(view.image);
+  void comparison?.follow(view.image);
   remember();
 }
 
@@ -84,6 +91,7 @@ function setWindow(width_hu: number, level_hu: number): void {
   view.width_hu = clamp(width_hu, 1, 4000);
   view.level_hu = clamp(level_hu, -1200, 3000);
   stage.setWindow(view.width_hu, view.level_hu);
+  comparison?.setWindow(view.width_hu, view.level_hu);
   windowText.textContent = `W ${Math.round(view.width_hu)} L ${Math.round(view.level_hu)}`;
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-preset]")) {
     const preset = PRESETS[button.dataset.preset ?? ""];
@@ -104,9 +112,25 @@ function remember(): void {
 
 function toggle(name: LayerName, visible = !layers[name].visible): void {
   layers[name].visible = visible;
-  required<HTMLInputElement>(`[data-layer="${name}"]`).checked = visible;
-  stage.repaint();
+  const box = document.querySelector<HTMLInputElement>(`[data-layer="${name}"]`);
+  if (box !== null) box.checked = visible;
+  repaint();
   remember();
+}
+
+function repaint(): void {
+  stage.repaint();
+  comparison?.repaint();
+}
+
+function zoomBy(factor: number): void {
+  stage.zoomBy(factor);
+  comparison?.zoomBy(factor);
+}
+
+function reset(): void {
+  stage.reset();
+  comparison?.reset();
 }
 
 function wireControls(): void {
@@ -124,13 +148,13 @@ function wireControls(): void {
     range.value = String(Math.round(layers[name].opacity * 100));
     range.addEventListener("input", () => {
       layers[name].opacity = Number(range.value) / 100;
-      stage.repaint();
+      repaint();
     });
   }
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-preset]")) {
     button.addEventListener("click", () => usePreset(button.dataset.preset ?? "lung"));
   }
-  required("[data-reset]").addEventListener("click", () => stage.reset());
+  required("[data-reset]").addEventListener("click", () => reset());
   required("[data-open-help]").addEventListener("click", () => help.showModal());
   const letters = borderLetters(data.grid);
   for (const [side, letter] of Object.entries(letters))
@@ -149,7 +173,7 @@ function usePreset(name: string): void {
 function wirePointer(): void {
   picture.addEventListener("wheel", (event) => {
     event.preventDefault();
-    if (event.ctrlKey) stage.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+    if (event.ctrlKey) zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
     else go(view.image + Math.sign(event.deltaY));
   });
   picture.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -160,9 +184,10 @@ function wirePointer(): void {
     if (event.buttons === 1 && !event.shiftKey) {
       setWindow(view.width_hu + 4 * event.movementX, view.level_hu + 3 * event.movementY);
     } else if (event.buttons === 2) {
-      stage.zoomBy(1 - event.movementY / 200);
+      zoomBy(1 - event.movementY / 200);
     } else if (event.buttons === 4 || event.buttons === 1) {
       stage.panBy(event.movementX, event.movementY);
+      comparison?.panBy(event.movementX, event.movementY);
     }
   });
 }
@@ -186,9 +211,10 @@ const KEYS: Record<string, () => void> = {
   e: () => toggle("effusion"),
   m: () => toggleAll(),
   i: () => go(mostInfected()),
-  "+": () => stage.zoomBy(1.2),
-  "-": () => stage.zoomBy(1 / 1.2),
-  r: () => stage.reset(),
+  d: () => toggle("growth"),
+  "+": () => zoomBy(1.2),
+  "-": () => zoomBy(1 / 1.2),
+  r: () => reset(),
   "?": () => help.showModal(),
 };
 
@@ -240,6 +266,7 @@ async function start(): Promise<void> {
     return;
   }
   await stage.start(view.image);
+  await comparison?.start(view.image);
   setWindow(view.width_hu, view.level_hu);
   picture.dataset.ready = "image";
   wirePointer();

@@ -1,6 +1,6 @@
 /** What is drawn over a slice: layers with colours that colour-blind readers can tell apart. Knows no DOM. */
 
-export const LAYERS = ["lung", "lobes", "ground-glass", "consolidation", "effusion"] as const;
+export const LAYERS = ["lung", "lobes", "ground-glass", "consolidation", "effusion", "growth"] as const;
 export type LayerName = (typeof LAYERS)[number];
 
 export interface LayerState {
@@ -12,7 +12,7 @@ export type Layers = Record<LayerName, LayerState>;
 type Rgb = readonly [number, number, number];
 
 /** After Okabe and Ito; the style sheet shows the same colours in its legend. */
-export const COLOURS: Record<Exclude<LayerName, "lobes">, Rgb> = {
+export const COLOURS: Record<Exclude<LayerName, "lobes" | "growth">, Rgb> = {
   lung: [86, 180, 233],
   "ground-glass": [240, 228, 66],
   consolidation: [230, 110, 20],
@@ -25,6 +25,13 @@ const LOBE_COLOURS: readonly Rgb[] = [
   [0, 114, 178],
   [148, 203, 107],
   [170, 140, 220],
+];
+/** New, persistent, resolved. */
+const GROWTH_COLOURS: readonly Rgb[] = [
+  [0, 0, 0],
+  [255, 92, 92],
+  [240, 228, 66],
+  [64, 190, 140],
 ];
 const KINDS: readonly (LayerName | null)[] = [
   null,
@@ -41,6 +48,7 @@ export function defaultLayers(): Layers {
     "ground-glass": { visible: true, opacity: 0.4 },
     consolidation: { visible: true, opacity: 0.5 },
     effusion: { visible: true, opacity: 0.4 },
+    growth: { visible: true, opacity: 0.45 },
   };
 }
 
@@ -48,6 +56,8 @@ export function defaultLayers(): Layers {
 export interface SliceLabels {
   lobes: Uint8Array;
   infection: Uint8Array;
+  /** Absent unless a prior was compared; where it is shown, it takes the place of the kinds of infection. */
+  growth?: Uint8Array | undefined;
   columns: number;
 }
 
@@ -55,10 +65,15 @@ export interface SliceLabels {
 export function paint(rgba: Uint8ClampedArray, slice: SliceLabels, layers: Layers): void {
   rgba.fill(0);
   const { lobes, infection, columns } = slice;
+  const growth = layers.growth.visible ? slice.growth : undefined;
   for (let i = 0; i < lobes.length; i++) {
     const lobe = lobes[i] ?? 0;
-    const kind = KINDS[infection[i] ?? 0] ?? null;
-    if (kind !== null && layers[kind].visible) {
+    const change = growth?.[i] ?? 0;
+    const kind = growth === undefined ? (KINDS[infection[i] ?? 0] ?? null) : null;
+    if (growth !== undefined && change !== 0) {
+      const edge = isEdge(growth, i, columns);
+      put(rgba, i, GROWTH_COLOURS[change] ?? COLOURS.lung, edge ? 1 : layers.growth.opacity);
+    } else if (kind !== null && layers[kind].visible) {
       const edge = isEdge(infection, i, columns);
       put(rgba, i, COLOURS[kind as keyof typeof COLOURS], edge ? 1 : layers[kind].opacity);
     } else if (lobe !== 0 && layers.lung.visible && isEdge(lobes, i, columns, true)) {

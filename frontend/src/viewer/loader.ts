@@ -4,6 +4,11 @@ import { cache, imageLoader, metaData, type Types, utilities } from "@cornerston
 import { type Grid, pointOf } from "./geometry";
 
 const SCHEME = "lungtrend";
+
+/** Each series has a scheme of its own, so that two can be shown side by side. */
+function schemeOf(series: Series): string {
+  return `${SCHEME}-${series.scan}`;
+}
 /** Browser memory for decoded slices, bytes: a scan of 1000 slices of 512 x 512. */
 const CACHE_BYTES = 600 * 1024 * 1024;
 const AT_ONCE = 4;
@@ -16,13 +21,13 @@ export interface Series {
 
 /** Cornerstone's name of one slice of the volume. */
 export function imageIdOf(series: Series, index: number): string {
-  return `${SCHEME}:${series.framesUrl}${index}/`;
+  return `${schemeOf(series)}:${series.framesUrl}${index}/`;
 }
 
 /** Teach Cornerstone to load and place the slices of a series. */
 export function registerSeries(series: Series): void {
   cache.setMaxCacheSize(CACHE_BYTES);
-  imageLoader.registerImageLoader(SCHEME, (imageId: string) => {
+  imageLoader.registerImageLoader(schemeOf(series), (imageId: string) => {
     const abort = new AbortController();
     return { promise: load(series, imageId, abort.signal), cancelFn: () => abort.abort() };
   });
@@ -30,7 +35,7 @@ export function registerSeries(series: Series): void {
 }
 
 async function load(series: Series, imageId: string, signal: AbortSignal): Promise<Types.IImage> {
-  const url = imageId.slice(SCHEME.length + 1);
+  const url = imageId.slice(schemeOf(series).length + 1);
   const response = await fetch(url, { credentials: "same-origin", signal });
   if (!response.ok) throw new Error(`slice could not be loaded (${response.status})`);
   const pixels = new Int16Array(await response.arrayBuffer());
@@ -69,7 +74,7 @@ async function load(series: Series, imageId: string, signal: AbortSignal): Promi
 }
 
 function describe(series: Series, type: string, imageId: string): unknown {
-  if (!imageId.startsWith(`${SCHEME}:${series.framesUrl}`)) return undefined;
+  if (!imageId.startsWith(`${schemeOf(series)}:`)) return undefined;
   const index = Number(imageId.split("/").at(-2));
   const [, rows, columns] = series.grid.shape_zyx;
   const [stepMm, rowMm, columnMm] = series.grid.spacing_zyx_mm;

@@ -10,7 +10,17 @@ export interface Labels {
   infection: Uint8Array;
 }
 
-const VIEWPORT = "axial";
+/** One for all pictures of the page: each engine holds several WebGL contexts, of which browsers allow sixteen. */
+let engine: RenderingEngine | null = null;
+
+async function sharedEngine(): Promise<RenderingEngine> {
+  if (engine === null) {
+    if (!hasWebGl()) setUseCPURendering(true);
+    await init();
+    engine = new RenderingEngine("viewer");
+  }
+  return engine;
+}
 
 /** Whether this browser can draw with WebGL 2. */
 export function hasWebGl(): boolean {
@@ -22,6 +32,7 @@ export class Stage {
   private viewport!: Types.IStackViewport;
   private engine!: RenderingEngine;
   private labels: Labels | null = null;
+  private growth: Uint8Array | undefined;
   private readonly maskCanvas = document.createElement("canvas");
   private painted = -1;
   private prefetcher!: Prefetcher;
@@ -45,17 +56,16 @@ export class Stage {
 
   /** Start Cornerstone and show one image; resolves when it is on screen. */
   async start(image: number): Promise<void> {
-    if (!hasWebGl()) setUseCPURendering(true);
-    await init();
+    this.engine = await sharedEngine();
     registerSeries(this.series);
-    this.engine = new RenderingEngine("viewer");
+    const viewportId = `axial-${this.series.scan}`;
     this.engine.enableElement({
-      viewportId: VIEWPORT,
+      viewportId,
       type: Enums.ViewportType.STACK,
       element: this.element,
       defaultOptions: { background: [0, 0, 0] },
     });
-    this.viewport = this.engine.getViewport(VIEWPORT) as Types.IStackViewport;
+    this.viewport = this.engine.getViewport(viewportId) as Types.IStackViewport;
     const [, rows, columns] = this.grid.shape_zyx;
     this.maskCanvas.width = columns;
     this.maskCanvas.height = rows;
@@ -89,6 +99,12 @@ export class Stage {
 
   setLabels(labels: Labels): void {
     this.labels = labels;
+    this.repaint();
+  }
+
+  /** New, persistent and resolved infection against a prior. */
+  setGrowth(growth: Uint8Array): void {
+    this.growth = growth;
     this.repaint();
   }
 
@@ -182,7 +198,12 @@ export class Stage {
     const part = (labels: Uint8Array) => labels.subarray(index * area, (index + 1) * area);
     paint(
       picture.data,
-      { lobes: part(this.labels.lobes), infection: part(this.labels.infection), columns },
+      {
+        lobes: part(this.labels.lobes),
+        infection: part(this.labels.infection),
+        growth: this.growth ? part(this.growth) : undefined,
+        columns,
+      },
       this.layers,
     );
     context.putImageData(picture, 0, 0);

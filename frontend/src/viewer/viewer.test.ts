@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { linkedImage } from "./compare";
 import { borderLetters, flipIndex, type Grid, letterOf, outwards, pointOf } from "./geometry";
 import { defaultLayers, paint } from "./layers";
 import { labelsOf } from "./nifti";
@@ -94,5 +95,32 @@ describe("the URL", () => {
   });
   it("ignores what it cannot read", () => {
     expect(fromHash("#slice=zero&ww=-4&layers=lung.nonsense")).toEqual({ layers: ["lung"] });
+  });
+});
+
+describe("comparison", () => {
+  const prior: Grid = { ...AXIAL, shape_zyx: [20, 4, 5] };
+  const grids = { scan: AXIAL, prior };
+  it("links by the share of the scan until the registration is there", () => {
+    expect(linkedImage(0, grids, null, 0)).toBe(0);
+    expect(linkedImage(9, grids, null, 0)).toBe(19);
+  });
+  it("links by anatomy once it is, and stays within the prior", () => {
+    const matched = Array.from({ length: 10 }, (_, z) => 2 * z + 0.4);
+    expect(linkedImage(0, grids, matched, 0)).toBe(1);
+    expect(linkedImage(0, grids, matched, 3)).toBe(4);
+    expect(linkedImage(0, grids, matched, -9)).toBe(0);
+  });
+  it("paints growth in the place of the kinds of infection", () => {
+    const layers = defaultLayers();
+    layers.lung.visible = false;
+    const rgba = new Uint8ClampedArray(4 * 4);
+    const labels = { lobes: new Uint8Array(4), infection: new Uint8Array([1, 0, 0, 0]), columns: 2 };
+    paint(rgba, { ...labels, growth: new Uint8Array([0, 1, 0, 0]) }, layers);
+    expect(rgba[3]).toBe(0);
+    expect([...rgba.slice(4, 7)]).toEqual([255, 92, 92]);
+    layers.growth.visible = false;
+    paint(rgba, { ...labels, growth: new Uint8Array([0, 1, 0, 0]) }, layers);
+    expect(rgba[3]).toBe(255);
   });
 });

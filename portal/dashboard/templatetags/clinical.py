@@ -1,6 +1,6 @@
 """How clinical values are written on pages."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from django import template
@@ -31,6 +31,12 @@ def site_time(moment: datetime | Missing) -> str:
     local = timezone.localtime(moment)
     offset = local.strftime("%z")
     return f"{local.day} {local:%b %Y, %H:%M} (UTC{offset[:3]}:{offset[3:]})"
+
+
+@register.filter
+def hours_before(difference: timedelta) -> str:
+    """How much earlier something was."""
+    return f"{format_hours(difference.total_seconds() / 3600)} earlier"
 
 
 @register.filter

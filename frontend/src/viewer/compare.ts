@@ -1,0 +1,163 @@
+/** A prior beside the scan: linked scrolling by anatomy, growth map and what the registration says of itself. */
+
+import { isOpen, type Job, jobText } from "../shared/jobs";
+import { api, required } from "../shared/page";
+import { clamp, flipIndex, type Grid } from "./geometry";
+import type { Layers } from "./layers";
+import { fetchLabels } from "./nifti";
+import { Stage } from "./stage";
+
+export interface CompareData {
+  scan: string;
+  grid: Grid;
+  framesUrl: string;
+  masks: { lobes: string; infection: string } | null;
+  registrationUrl: string;
+  growthMapUrl: string;
+}
+
+export interface Registration {
+  state: string;
+  error_mm: number;
+  is_poor: boolean;
+  new_ml: number;
+  persistent_ml: number;
+  resolved_ml: number;
+  prior_slice_of: number[];
+}
+
+const POLL_MS = 2000;
+
+/** Displayed image of the prior for a displayed image of the scan, before and after the registration is there. */
+export function linkedImage(
+  image: number,
+  grids: { scan: Grid; prior: Grid },
+  priorSliceOf: readonly number[] | null,
+  offset: number,
+): number {
+  const count = grids.prior.shape_zyx[0];
+  const index = flipIndex(grids.scan, image);
+  const matched = priorSliceOf?.[index];
+  const share = image / Math.max(1, grids.scan.shape_zyx[0] - 1);
+  const linked =
+    matched === undefined
+      ? Math.round(share * (count - 1))
+      : flipIndex(grids.prior, clamp(Math.round(matched), 0, count - 1));
+  return clamp(linked + offset, 0, count - 1);
+}
+
+/** The second picture and the panel of figures. */
+export class Comparison {
+  private readonly stage: Stage;
+  private registration: Registration | null = null;
+  private offset = 0;
+  private image = 0;
+  private readonly box = required<HTMLElement>("[data-compare]");
+
+  constructor(
+    private readonly data: CompareData,
+    private readonly scanGrid: Grid,
+    layers: Layers,
+    private readonly whenReady: (growth: Uint8Array) => void,
+  ) {
+    this.stage = new Stage(
+      required<HTMLDivElement>("[data-prior-picture]"),
+      required<HTMLCanvasElement>("[data-prior-masks]"),
+      data,
+      layers,
+      { loaded: () => {}, shown: (image) => this.showPosition(image) },
+    );
+  }
+
+  /** Show the prior; the registration and the masks follow when they are there. */
+  async start(image: number): Promise<void> {
+    this.image = image;
+    await this.stage.start(this.linked());
+    required<HTMLInputElement>("[data-offset]").addEventListener("input", (event) => {
+      this.offset = Number((event.target as HTMLInputElement).value);
+      void this.follow(this.image);
+    });
+    void this.await().catch((error: unknown) => {
+      this.say(error instanceof Error ? error.message : String(error));
+    });
+    const { masks, grid } = this.data;
+    if (masks === null) return;
+    const voxels = grid.shape_zyx.reduce((a, b) => a * b, 1);
+    const [lobes, infection] = await Promise.all([
+      fetchLabels(masks.lobes, voxels),
+      fetchLabels(masks.infection, voxels),
+    ]);
+    this.stage.setLabels({ lobes, infection });
+  }
+
+  /** Scroll along with the scan. */
+  async follow(image: number): Promise<void> {
+    this.image = image;
+    await this.stage.show(this.linked());
+  }
+
+  setWindow(width_hu: number, level_hu: number): void {
+    this.stage.setWindow(width_hu, level_hu);
+  }
+
+  repaint(): void {
+    this.stage.repaint();
+  }
+
+  zoomBy(factor: number): void {
+    this.stage.zoomBy(factor);
+  }
+
+  panBy(x: number, y: number): void {
+    this.stage.panBy(x, y);
+  }
+
+  reset(): void {
+    this.stage.reset();
+  }
+
+  private linked(): number {
+    const grids = { scan: this.scanGrid, prior: this.data.grid };
+    return linkedImage(this.image, grids, this.registration?.prior_slice_of ?? null, this.offset);
+  }
+
+  private showPosition(image: number): void {
+    required("[data-prior-position]").textContent = `${image + 1} / ${this.data.grid.shape_zyx[0]}`;
+  }
+
+  private say(text: string): void {
+    required("[data-compare-status]", this.box).textContent = text;
+  }
+
+  /** Ask for the registration until it is there or has failed. */
+  private async await(): Promise<void> {
+    for (;;) {
+      const answer = await api<Registration | Job>(this.data.registrationUrl);
+      if ("error_mm" in answer) return this.show(answer);
+      if (!isOpen(answer)) {
+        this.say(`The scans could not be laid onto each other: ${answer.error || jobText(answer)}`);
+        return;
+      }
+      this.say(`Laying the scans onto each other · ${jobText(answer)}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  private async show(found: Registration): Promise<void> {
+    this.registration = found;
+    const ml = (value: number) => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ml`;
+    for (const part of ["new", "persistent", "resolved"] as const) {
+      required(`[data-growth="${part}"]`, this.box).textContent = ml(found[`${part}_ml`]);
+    }
+    required<HTMLElement>("[data-growth-figures]", this.box).hidden = false;
+    this.say(
+      found.is_poor
+        ? `The scans match poorly (${found.error_mm.toFixed(1)} mm): trust the volumes, not this map.`
+        : `The lungs' surfaces lie ${found.error_mm < 1 ? "less than 1" : found.error_mm.toFixed(1)} mm apart on average.`,
+    );
+    this.box.dataset.ready = found.is_poor ? "poor" : "good";
+    await this.follow(this.image);
+    const voxels = this.scanGrid.shape_zyx.reduce((a, b) => a * b, 1);
+    this.whenReady(await fetchLabels(this.data.growthMapUrl, voxels));
+  }
+}
