@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("truth", type=Path, help="reference mask, or folder with the same names")
     evaluate.set_defaults(handler="inference.commands.evaluate:run")
 
+    release = commands.add_parser("release", help="ship checkpoints as the weights of a pipeline")
+    release.add_argument("pipeline", help="name from `models`")
+    release.add_argument(
+        "checkpoints", nargs="+", metavar="ROLE=FILE", help="for example lung=.train/unet2d-lung-best.pt"
+    )
+    release.set_defaults(handler="inference.commands.training:release")
+
     for name, text in (("train", "train the networks of a configuration"), ("crossval", "k-fold over patients")):
         training = commands.add_parser(name, help=text)
         training.add_argument("config", type=Path)

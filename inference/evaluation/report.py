@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from inference.catalogue import card_of
 from inference.evaluation.held_out import LARGE_ENOUGH_ML, RESULTS
+from inference.training.export import write_card
 
 PAPER = {
     "unet2d": {"lung_dice_mean": 0.972, "infection_dice_mean": 0.684, "poir_r": 0.961, "poir_mape_percent": 11.7},
@@ -30,6 +32,15 @@ reference masks, so their figures flatter. Figures on the HU cases alone are giv
 """
 
 
+def card_figures(pipeline: str, figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a model card says of its accuracy: all cases, then those in HU."""
+    in_hu = [
+        {"name": f"{NAMES[key]}, HU cases only", "here": figures["summary_hu"][key], "paper": None}
+        for key in ("lung_dice_mean", "infection_dice_mean")
+    ]
+    return figure_rows(pipeline, figures["summary"]) + in_hu
+
+
 def figure_rows(pipeline: str, summary: dict[str, Any]) -> list[dict[str, Any]]:
     """Our figures beside the paper's, for the model card and the report."""
     return [
@@ -40,8 +51,10 @@ def figure_rows(pipeline: str, summary: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def write_report(target: Path) -> None:
-    """Write the report from the stored result."""
+    """Write the report, and the figures of the model cards, from the stored result."""
     result = json.loads(RESULTS.read_text())
+    for name, figures in result["pipelines"].items():
+        write_card(name, {**card_of(name), "figures": card_figures(name, figures)})
     parts = ["# How well the pipelines measure\n", PROTOCOL]
     parts.append(f"Test patients: {', '.join(result['test_patients'])}.\n")
     for name, figures in result["pipelines"].items():

@@ -57,7 +57,7 @@ def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
             "changes": changes,
             "prior": dated[place - 1] if place else None,
             "following": dated[place + 1] if place is not None and place + 1 < len(dated) else None,
-            "earlier": [(other, scan.acquired_at - other.acquired_at) for other in reversed(earlier)],
+            "earlier": [(other, _hours_between(other, scan)) for other in reversed(earlier)],
             "compared": compared,
             "data": _viewer_data(scan, revision, figures) | {"compare": _compare_data(scan, compared)},
         },
@@ -68,6 +68,12 @@ def _asked_revision(request: UserRequest, scan: Scan) -> Segmentation | None:
     number = request.GET.get("revision", "")
     found = scan.segmentations.filter(number=int(number)) if number.isdigit() else scan.segmentations.none()
     return found.select_related("measurement").first()
+
+
+def _hours_between(earlier: Scan, later: Scan) -> float | None:
+    if earlier.acquired_at is None or later.acquired_at is None:
+        return None
+    return (later.acquired_at - earlier.acquired_at).total_seconds() / 3600
 
 
 def _asked_prior(request: UserRequest, earlier: list[Scan]) -> Scan | None:

@@ -1,6 +1,6 @@
 """How clinical values are written on pages."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from django import template
@@ -34,9 +34,9 @@ def site_time(moment: datetime | Missing) -> str:
 
 
 @register.filter
-def hours_before(difference: timedelta) -> str:
+def hours_before(hours: float | Missing) -> str:
     """How much earlier something was."""
-    return f"{format_hours(difference.total_seconds() / 3600)} earlier"
+    return "" if hours is None or hours == "" else f"{format_hours(hours)} earlier"
 
 
 @register.filter
