@@ -59,7 +59,8 @@ def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
             "following": dated[place + 1] if place is not None and place + 1 < len(dated) else None,
             "earlier": [(other, _hours_between(other, scan)) for other in reversed(earlier)],
             "compared": compared,
-            "data": _viewer_data(scan, revision, figures) | {"compare": _compare_data(scan, compared)},
+            "data": _viewer_data(scan, revision, figures)
+            | {"compare": _compare_data(scan, compared), "edit": _edit_data(request, scan, revision, compared)},
         },
     )
 
@@ -95,6 +96,17 @@ def _compare_data(scan: Scan, prior: Scan | None) -> dict[str, Any] | None:
         "registrationUrl": reverse("scan_registration", kwargs=keys),
         "growthMapUrl": reverse("scan_growth_map", kwargs=keys),
     }
+
+
+def _edit_data(
+    request: UserRequest, scan: Scan, revision: Segmentation | None, compared: Scan | None
+) -> dict[str, Any] | None:
+    """What the script needs to correct masks; None for those who may not, beside a prior, and on an old revision."""
+    if revision is None or compared is not None or not request.user.is_radiologist:
+        return None
+    if revision != current_segmentation(scan):
+        return None
+    return {"revision": revision.number, "url": reverse("scan_revisions", args=[scan.pk])}
 
 
 def _mask_urls(scan: Scan, revision: Segmentation | None) -> dict[str, str] | None:

@@ -71,6 +71,32 @@ def test_a_prior_beside_the_scan_shows_what_is_new(browsers: dict[str, Browser],
     page.context.close()
 
 
+def test_a_painted_correction_becomes_a_revision_with_its_own_volume(
+    browsers: dict[str, Browser], site: Site, uploaded: str
+) -> None:
+    page = log_in(browsers["webgl"], site, "radiologist")
+    page.goto(uploaded)
+    page.get_by_role("link", name="Open the later scan").click()
+    expect(page.locator("[data-picture]")).to_have_attribute("data-ready", "masks", timeout=30_000)
+    consolidation = page.locator(".layer", has=page.locator('[data-layer="consolidation"]')).locator(".num")
+    before = consolidation.text_content() or ""
+    page.get_by_text("Correct the infection").click()
+    page.locator('[name=brush][value="2"]').check()
+    box = page.locator("[data-picture]").bounding_box()
+    assert box is not None
+    x, y = box["x"] + 0.38 * box["width"], box["y"] + 0.45 * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 30, steps=6)
+    page.mouse.up()
+    page.locator("[data-edit] [name=reason]").fill("A patch was missed")
+    page.get_by_role("button", name="Save as a new revision").click()
+    expect(page.get_by_text("A patch was missed")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("link", name="Revision 2")).to_be_visible()
+    expect(consolidation).not_to_have_text(before)
+    page.context.close()
+
+
 @pytest.mark.parametrize("graphics", ["webgl", "no-webgl"])
 def test_the_viewer_shows_slices_with_masks(
     browsers: dict[str, Browser], site: Site, uploaded: str, graphics: str

@@ -5,7 +5,8 @@ import { pageData, required } from "../shared/page";
 import { type CompareData, Comparison } from "./compare";
 import { borderLetters, clamp, flipIndex, type Grid, pointOf } from "./geometry";
 import { defaultLayers, LAYERS, type LayerName } from "./layers";
-import { fetchLabels } from "./nifti";
+import { type EditData, Editor } from "./editor";
+import { fetchLabelFile, fetchLabels } from "./nifti";
 import { Stage } from "./stage";
 import { fromHash, PRESETS, toHash } from "./state";
 import { drawStrip } from "./strip";
@@ -19,6 +20,8 @@ interface ViewerData {
   infectedBySliceMl: number[];
   job: Job | null;
   compare: CompareData | null;
+  /** Null for people who may not correct masks, and beside a prior. */
+  edit: EditData | null;
 }
 
 const data = pageData<ViewerData>("viewer-data");
@@ -53,6 +56,8 @@ const stage = new Stage(
 const comparison = data.compare
   ? new Comparison(data.compare, data.grid, layers, (growth) => stage.setGrowth(growth))
   : null;
+
+let editor: Editor | null = null;
 
 /** Displayed image with most infection; the middle one when there is none. */
 function mostInfected(): number {
@@ -177,11 +182,17 @@ function wirePointer(): void {
     else go(view.image + Math.sign(event.deltaY));
   });
   picture.addEventListener("contextmenu", (event) => event.preventDefault());
-  picture.addEventListener("pointerdown", (event) => picture.setPointerCapture(event.pointerId));
+  picture.addEventListener("pointerdown", (event) => {
+    picture.setPointerCapture(event.pointerId);
+    if (editor?.isOn && event.button === 0 && !event.shiftKey) editor.begin(event.clientX, event.clientY);
+  });
+  picture.addEventListener("pointerup", () => editor?.end());
   picture.addEventListener("pointermove", (event) => {
     const hu = stage.huAt(event.clientX, event.clientY);
     huText.textContent = hu === null ? "" : `${hu} HU`;
-    if (event.buttons === 1 && !event.shiftKey) {
+    if (event.buttons === 1 && !event.shiftKey && editor?.isOn) {
+      editor.move(event.clientX, event.clientY);
+    } else if (event.buttons === 1 && !event.shiftKey) {
       setWindow(view.width_hu + 4 * event.movementX, view.level_hu + 3 * event.movementY);
     } else if (event.buttons === 2) {
       zoomBy(1 - event.movementY / 200);
@@ -215,6 +226,8 @@ const KEYS: Record<string, () => void> = {
   "+": () => zoomBy(1.2),
   "-": () => zoomBy(1 / 1.2),
   r: () => reset(),
+  u: () => editor?.step("undo"),
+  y: () => editor?.step("redo"),
   "?": () => help.showModal(),
 };
 
@@ -275,9 +288,10 @@ async function start(): Promise<void> {
   const voxels = data.grid.shape_zyx.reduce((a, b) => a * b, 1);
   const [lobes, infection] = await Promise.all([
     fetchLabels(data.masks.lobes, voxels),
-    fetchLabels(data.masks.infection, voxels),
+    fetchLabelFile(data.masks.infection, voxels),
   ]);
-  stage.setLabels({ lobes, infection });
+  stage.setLabels({ lobes, infection: infection.labels });
+  if (data.edit) editor = new Editor(data.edit, stage, infection, lobes);
   picture.dataset.ready = "masks";
 }
 

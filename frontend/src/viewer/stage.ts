@@ -132,6 +132,18 @@ export class Stage {
 
   /** HU under a point of the screen; null outside the image or before the slice is there. */
   huAt(clientX: number, clientY: number): number | null {
+    const at = this.voxelAt(clientX, clientY);
+    return at === null ? null : (this.pixels()?.[at.row * this.grid.shape_zyx[2] + at.column] ?? null);
+  }
+
+  /** HU of the shown slice, row by row; undefined before it is there. */
+  pixels(): ArrayLike<number> | undefined {
+    const image = this.viewport.getCornerstoneImage() as Types.IImage | undefined;
+    return image?.getPixelData();
+  }
+
+  /** Voxel under a point of the screen; null outside the image. */
+  voxelAt(clientX: number, clientY: number): { slice: number; row: number; column: number } | null {
     const box = this.element.getBoundingClientRect();
     const world = this.viewport.canvasToWorld([clientX - box.left, clientY - box.top]);
     const index = flipIndex(this.grid, this.current);
@@ -141,8 +153,7 @@ export class Stage {
     const row = this.steps(offset, 1);
     const column = this.steps(offset, 2);
     if (row < 0 || column < 0 || row >= rows || column >= columns) return null;
-    const image = this.viewport.getCornerstoneImage() as Types.IImage | undefined;
-    return image?.getPixelData()[row * columns + column] ?? null;
+    return { slice: index, row, column };
   }
 
   private steps(offset: Vec3, axis: 1 | 2): number {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Canvas } from "./brush";
 import { linkedImage } from "./compare";
 import { borderLetters, flipIndex, type Grid, letterOf, outwards, pointOf } from "./geometry";
 import { defaultLayers, paint } from "./layers";
@@ -122,5 +123,45 @@ describe("comparison", () => {
     layers.growth.visible = false;
     paint(rgba, { ...labels, growth: new Uint8Array([0, 1, 0, 0]) }, layers);
     expect(rgba[3]).toBe(255);
+  });
+});
+
+describe("brush", () => {
+  const all = () => true;
+  it("paints an ellipse on one slice, clipped at the border", () => {
+    const canvas = new Canvas(new Uint8Array(2 * 5 * 5), [2, 5, 5]);
+    canvas.begin();
+    canvas.dab({ slice: 1, row: 0, column: 0, rows: 1, columns: 2 }, 2, all);
+    canvas.end();
+    expect([...canvas.labels.slice(25, 35)]).toEqual([2, 2, 2, 0, 0, 2, 0, 0, 0, 0]);
+    expect(canvas.labels.slice(0, 25).some((label) => label !== 0)).toBe(false);
+  });
+  it("leaves alone what it may not touch", () => {
+    const canvas = new Canvas(new Uint8Array(25), [1, 5, 5]);
+    canvas.begin();
+    canvas.dab({ slice: 0, row: 2, column: 2, rows: 2, columns: 2 }, 1, (voxel) => voxel % 2 === 0);
+    canvas.end();
+    expect(canvas.labels[12]).toBe(1);
+    expect(canvas.labels[13]).toBe(0);
+  });
+  it("takes strokes back and does them again, also where they overlap", () => {
+    const canvas = new Canvas(new Uint8Array(25), [1, 5, 5]);
+    const paintAt = (label: number, column: number) => {
+      canvas.begin();
+      canvas.dab({ slice: 0, row: 2, column, rows: 1, columns: 1 }, label, all);
+      canvas.end();
+    };
+    paintAt(1, 2);
+    const first = [...canvas.labels];
+    paintAt(2, 3);
+    const second = [...canvas.labels];
+    canvas.undo();
+    expect([...canvas.labels]).toEqual(first);
+    canvas.redo();
+    expect([...canvas.labels]).toEqual(second);
+    canvas.undo();
+    canvas.undo();
+    expect(canvas.canUndo).toBe(false);
+    expect(canvas.labels.every((label) => label === 0)).toBe(true);
   });
 });

@@ -1,0 +1,85 @@
+/** Painting labels with undo and redo. Knows no DOM. */
+
+/** What one stroke changed: voxel -> label before. */
+type Stroke = Map<number, number>;
+
+export interface Dab {
+  slice: number;
+  row: number;
+  column: number;
+  /** Half axes of the brush in voxels: pixels need not be square. */
+  rows: number;
+  columns: number;
+}
+
+/** A label map that is being corrected. Voxels count z, y, x. */
+export class Canvas {
+  private done: Stroke[] = [];
+  private undone: Stroke[] = [];
+  private stroke: Stroke | null = null;
+
+  constructor(
+    readonly labels: Uint8Array,
+    private readonly shape: readonly [number, number, number],
+  ) {}
+
+  get canUndo(): boolean {
+    return this.done.length > 0;
+  }
+
+  get canRedo(): boolean {
+    return this.undone.length > 0;
+  }
+
+  begin(): void {
+    this.stroke = new Map();
+  }
+
+  /** Put `label` on every voxel of the brush for which `allows` says yes. */
+  dab(at: Dab, label: number, allows: (voxel: number) => boolean): void {
+    if (this.stroke === null) return;
+    const [, height, width] = this.shape;
+    const from = Math.max(0, Math.ceil(at.row - at.rows));
+    const to = Math.min(height - 1, Math.floor(at.row + at.rows));
+    for (let row = from; row <= to; row++) {
+      const reach = at.columns * Math.sqrt(Math.max(0, 1 - ((row - at.row) / at.rows) ** 2));
+      const first = Math.max(0, Math.ceil(at.column - reach));
+      const last = Math.min(width - 1, Math.floor(at.column + reach));
+      for (let column = first; column <= last; column++) {
+        const voxel = (at.slice * height + row) * width + column;
+        const before = this.labels[voxel] ?? 0;
+        if (before === label || !allows(voxel)) continue;
+        if (!this.stroke.has(voxel)) this.stroke.set(voxel, before);
+        this.labels[voxel] = label;
+      }
+    }
+  }
+
+  end(): void {
+    if (this.stroke !== null && this.stroke.size > 0) {
+      this.done.push(this.stroke);
+      this.undone = [];
+    }
+    this.stroke = null;
+  }
+
+  undo(): void {
+    const stroke = this.done.pop();
+    if (stroke !== undefined) this.undone.push(this.swap(stroke));
+  }
+
+  redo(): void {
+    const stroke = this.undone.pop();
+    if (stroke !== undefined) this.done.push(this.swap(stroke));
+  }
+
+  /** Put the old labels back; returns what takes this back again. */
+  private swap(stroke: Stroke): Stroke {
+    const reverse: Stroke = new Map();
+    for (const [voxel, label] of stroke) {
+      reverse.set(voxel, this.labels[voxel] ?? 0);
+      this.labels[voxel] = label;
+    }
+    return reverse;
+  }
+}
