@@ -46,6 +46,15 @@ def complete_upload(
         return _accept(upload, plan, by=by, sender=by, decision="claimed" if claimed_patient else "files")
 
 
+@transaction.atomic
+def hold_upload(*, upload: Upload, reason: str) -> None:
+    """Hold an upload that nobody waits for and that cannot be completed, for a person to decide."""
+    upload = Upload.objects.select_for_update().get(pk=upload.pk)
+    if upload.state == UploadState.OPEN:
+        upload.hold_reason = reason
+        _close(upload, UploadState.HELD, _outcome([], [], [], held={"reason": reason}))
+
+
 def decide_upload(*, by: User, upload: Upload, decision: Decision) -> dict[str, Any]:
     """Give a held upload to the patient its sender named, or to the one its files name, or refuse it.
 

@@ -172,6 +172,13 @@ INFERENCE_TIMEOUT_SECONDS = 30 * 60
 INFERENCE_SLOTS = int(os.environ.get("LUNGTREND_SLOTS", "1"))
 INFERENCE_SWEEP_SECONDS = 5
 
+# DICOM receiver
+DICOM_AE_TITLE = os.environ.get("LUNGTREND_DICOM_AET", "LUNGTREND")
+#: AE titles that may send; nobody may while this is empty.
+DICOM_ALLOWED_AE_TITLES = [title for title in os.environ.get("LUNGTREND_DICOM_ALLOWED", "").split(",") if title]
+#: A series is complete when none of its images came for this long.
+DICOM_QUIET_SECONDS = float(os.environ.get("LUNGTREND_DICOM_QUIET_SECONDS", "30"))
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

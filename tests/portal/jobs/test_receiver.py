@@ -1,0 +1,109 @@
+"""Series sent by DICOM: stored, completed when quiet, held when in doubt, refused to strangers."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+from pynetdicom import AE
+from pynetdicom.sop_class import CTImageStorage, Verification
+
+from portal.jobs.models import InferenceJob
+from portal.jobs.receiver import Receiver
+from portal.scans.models import Scan, Upload, UploadState
+from tests.samples import dicom_folder
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> list[Path]:
+    return dicom_folder(tmp_path / "series", mrn="RX-1")
+
+
+@pytest.fixture
+def receiver(clinician) -> Iterator[Receiver]:
+    receiver = Receiver(clinician, ae_title="LUNGTREND", allowed=["SCANNER"], quiet_seconds=0.6)
+    receiver.start("127.0.0.1", 0)
+    yield receiver
+    receiver.stop()
+
+
+def associate(receiver: Receiver, title: str = "SCANNER"):
+    scanner = AE(ae_title=title)
+    scanner.add_requested_context(CTImageStorage)
+    scanner.add_requested_context(Verification)
+    return scanner.associate("127.0.0.1", receiver.port, ae_title="LUNGTREND")
+
+
+def send(receiver: Receiver, files: list[Path]) -> set[int]:
+    association = associate(receiver)
+    assert association.is_established
+    states = {association.send_c_store(pydicom.dcmread(path)).Status for path in files}
+    association.release()
+    return states
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.1)
+
+
+def test_a_series_becomes_a_scan_with_a_job_when_it_is_quiet(receiver, series) -> None:
+    assert send(receiver, series) == {0x0000}
+    assert Scan.objects.count() == 0
+    wait_for(lambda: InferenceJob.objects.count() == 1)
+    scan = Scan.objects.get()
+    assert scan.patient.mrn == "RX-1"
+    assert scan.instances.count() == len(series)
+
+
+def test_a_broken_and_repeated_send_is_one_scan(receiver, series) -> None:
+    association = associate(receiver)
+    for path in series[:9]:
+        association.send_c_store(pydicom.dcmread(path))
+    association.abort()
+    send(receiver, series)
+    wait_for(lambda: InferenceJob.objects.count() == 1)
+    send(receiver, series)
+    wait_for(lambda: Upload.objects.filter(state=UploadState.COMPLETE).count() == 2)
+    assert Scan.objects.count() == 1
+    assert InferenceJob.objects.count() == 1
+
+
+def test_a_series_without_patient_is_held_for_a_person(receiver, series) -> None:
+    for path in series:
+        dataset = pydicom.dcmread(path)
+        dataset.PatientID = ""
+        dataset.save_as(path)
+    send(receiver, series)
+    wait_for(lambda: Upload.objects.filter(state=UploadState.HELD).count() == 1)
+    assert "does not say whose scan" in Upload.objects.get().hold_reason
+
+
+def test_what_arrived_before_a_restart_is_completed_after_it(clinician, series) -> None:
+    first = Receiver(clinician, ae_title="LUNGTREND", allowed=["SCANNER"], quiet_seconds=600)
+    first.start("127.0.0.1", 0)
+    send(first, series)
+    first.stop()
+    second = Receiver(clinician, ae_title="LUNGTREND", allowed=["SCANNER"], quiet_seconds=0.2)
+    second.start("127.0.0.1", 0)
+    wait_for(lambda: Scan.objects.count() == 1)
+    second.stop()
+
+
+def test_strangers_are_refused(receiver) -> None:
+    assert not associate(receiver, "STRANGER").is_established
+
+
+@pytest.mark.skipif(shutil.which("storescu") is None, reason="storescu (dcmtk) is not installed")
+def test_programs_of_others_send(receiver, series) -> None:
+    address = ["-aet", "SCANNER", "-aec", "LUNGTREND", "127.0.0.1", str(receiver.port)]
+    assert subprocess.run(["echoscu", *address], check=False).returncode == 0
+    assert subprocess.run(["storescu", *address, *map(str, series)], check=False).returncode == 0
+    wait_for(lambda: InferenceJob.objects.count() == 1)
