@@ -20,8 +20,6 @@ from inference.volume import Volume
 from inference.volumetry import poi_percent
 
 RESULTS = Path(__file__).parent / "results" / "held-out.json"
-#: The sets state no (or a nominal) spacing; shares and Dice do not depend on it.
-ASSUMED_SPACING_MM = {256: (5.0, 1.4, 1.4), 315: (6.0, 1.37, 1.37)}
 PHANTOM_SEEDS = range(1, 5)
 PHANTOM_ACQUISITION = Acquisition(size=320, slices=90)
 #: Lesions smaller than this are not held to the 10 % that larger ones are.
@@ -55,7 +53,7 @@ def evaluate_held_out(config: TrainingConfig) -> dict[str, Any]:
 
 
 def _real_row(case: Case, run: Any) -> dict[str, Any]:
-    geometry = Geometry(case.hu.shape, ASSUMED_SPACING_MM[case.hu.shape[2]])
+    geometry = Geometry(case.hu.shape, case.spacing_zyx_mm)
     analysis = run(Volume(case.hu, geometry))
     truth = case.infection if case.infection is not None else np.zeros_like(case.lung)
     lung_truth = (case.lung > 0) | (truth > 0)

@@ -36,13 +36,13 @@ def fused(network: nn.Module) -> nn.Module:
 
 
 class UNet(nn.Module):
-    """Slices (N, 1, H, W) to logits (N, outputs, H, W); H and W are multiples of 16 with five levels."""
+    """Slices (N, inputs, H, W) to logits (N, outputs, H, W); H and W are multiples of 16 with five levels."""
 
-    def __init__(self, outputs: int, base_channels: int = 16, levels: int = 5) -> None:
+    def __init__(self, outputs: int, base_channels: int = 16, levels: int = 5, inputs: int = 1) -> None:
         super().__init__()
         widths = [base_channels * 2**level for level in range(levels)]
         self.down = nn.ModuleList(
-            ConvBlock(1 if level == 0 else widths[level - 1], width) for level, width in enumerate(widths)
+            ConvBlock(inputs if level == 0 else widths[level - 1], width) for level, width in enumerate(widths)
         )
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(widths[level + 1], widths[level], 2, 2) for level in range(levels - 1)

@@ -9,7 +9,14 @@ from inference.training.config import Task
 
 #: Largest rotation in radians, shift as a share of the half image, zoom and stretch as logarithms.
 ROTATION, SHIFT, STRETCH = 0.3, 0.12, 0.1
-ZOOM: dict[Task, float] = {"lung": 0.3, "infection": 0.2, "kinds": 0.2}
+ZOOM: dict[Task, float] = {
+    "lung": 0.3,
+    "infection": 0.2,
+    "kinds": 0.2,
+    "lung-infection": 0.2,
+    "volume": 0.2,
+    "lobes": 0.0,
+}
 AIR_HU = -1126.4
 #: Some archives keep only a display window: soft tissue is clipped here in this share of the samples.
 CLIPPED_HU, CLIPPED_SHARE = 150.0, 0.3
@@ -24,12 +31,12 @@ def augmented(hu: Tensor, labels: Tensor, task: Task) -> tuple[Tensor, Tensor]:
     """Turned, moved, zoomed and mirrored slices with other contrast and noise.
 
     Args:
-        hu: (n, 1, h, w) float32.
-        labels: (n, 1, h, w) float32.
+        hu: (n, k, h, w) float32, k neighbouring slices that are changed alike.
+        labels: (n, k, h, w) float32.
         task: decides how far slices are zoomed.
 
     Returns:
-        Network input 0..1 (n, 1, h, w) and labels (n, h, w) int64.
+        Network input 0..1 and labels int64, both (n, k, h, w).
     """
     count = len(hu)
     angle, zoom = _uniform(count) * ROTATION, torch.exp(_uniform(count) * ZOOM[task])
@@ -47,4 +54,4 @@ def augmented(hu: Tensor, labels: Tensor, task: Task) -> tuple[Tensor, Tensor]:
     values = values + torch.randn_like(values) * torch.rand(count, 1, 1, 1) ** 2 * NOISE
     if torch.rand(1) < BLURRED_SHARE:
         values = functional.avg_pool2d(values, 3, 1, 1)
-    return values, labels[:, 0].long()
+    return values, labels.long()

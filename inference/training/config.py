@@ -8,12 +8,19 @@ import yaml
 
 from inference.errors import BadConfiguration
 
-#: `kinds` also knows pleural effusion; it learns from single lung-masked slices.
-Task = Literal["lung", "infection", "kinds"]
-Network = Literal["unet", "segnet"]
+#: `kinds` also knows pleural effusion; it learns from single lung-masked slices. `lung-infection`
+#: sees whole slices and finds both. `volume` learns in 3D. `lobes` learns from lobe maps.
+Task = Literal["lung", "infection", "kinds", "lung-infection", "volume", "lobes"]
+Network = Literal["unet", "segnet", "bifurcated", "unet3d", "ctsunet"]
 #: `balanced-entropy`: cross-entropy weighted by median frequency (Saood and Hatem).
 Loss = Literal["dice-entropy", "balanced-entropy"]
-KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "list": (list,)}
+KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "list": (list,),
+    "bool": (bool,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,10 @@ class TrainingConfig:
     network: Network = "unet"
     loss: Loss = "dice-entropy"
     base_channels: int = 16
+    #: Neighbouring slices seen and segmented at once: 1, or 3 for 2.5D.
+    slices: int = 1
+    #: Share of the published channels (ctsunet).
+    width: float = 1.0
     batch_size: int = 16
     steps: int = 2000
     learning_rate: float = 2e-3
@@ -41,6 +52,10 @@ class TrainingConfig:
     patience: int = 0
     #: Checkpoint to start from, as far as its layers fit; empty: from random weights.
     start: str = ""
+    #: Share of the draws that fall to cases of the other sets (their test patients left out); 0: none train beside.
+    beside_share: float = 0.0
+    #: Tested as the mean of a slice and its mirror image.
+    mirrored_test: bool = False
     folds: int = field(default=5)
 
 

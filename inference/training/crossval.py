@@ -17,10 +17,10 @@ from inference.labels import InfectionLabel
 from inference.metrics import Confusion
 from inference.preprocess.slices import lung_box
 from inference.training.config import Task, TrainingConfig
-from inference.training.datasets import Case, cases_of, synthetic_cases
+from inference.training.datasets import Case, beside_cases, cases_of, synthetic_cases
 from inference.training.loop import fit, predicted_labels
 from inference.training.networks import OUTPUTS, build_network
-from inference.training.samples import samples_of, truth_of
+from inference.training.samples import Samples, samples_of, truth_of
 
 #: Confusion of each label of a case; "any" is everything marked.
 Counts = dict[str, Confusion]
@@ -33,13 +33,14 @@ def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, An
     patients = sorted({case.patient for case in cases if config.task == "lung" or case.infection is not None})
     np.random.default_rng(config.seed).shuffle(patients)
     place = pick_device(device)
+    guests = _beside(config)
     counts: dict[str, Counts] = {}
     folds = []
     for fold in range(config.folds):
         tested = patients[fold :: config.folds]
         # Half of the next fold chooses the checkpoint: about 70, 10 and 20 % of the patients with five folds.
         validated = patients[(fold + 1) % config.folds :: config.folds][::2]
-        own = _tested(config, fold, cases, tested, validated, place)
+        own = _tested(config, fold, cases, tested, validated, place, guests)
         counts.update(own)
         folds.append(_pooled(list(own.values())))
     result = {
@@ -51,6 +52,11 @@ def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, An
         "pooled": _pooled(list(counts.values())),
         "mean": _mean(list(counts.values())),
         "dice": {case: round(_dice(c["any"]), DECIMALS) for case, c in sorted(counts.items())},
+        "lung_pixels": {case.name: int(truth_of(case, "lung").sum()) for case in cases if case.name in counts},
+        "infected_pixels": {
+            case: {"found": c["any"].tp + c["any"].fp, "true": c["any"].tp + c["any"].fn}
+            for case, c in sorted(counts.items())
+        },
     }
     (Path(config.out) / f"{config.name}-crossval.json").write_text(json.dumps(result, indent=1) + "\n")
     return result
@@ -63,12 +69,13 @@ def _tested(
     tested: Sequence[str],
     validated: Sequence[str],
     place: Device,
+    guests: Samples | None,
 ) -> dict[str, Counts]:
     """Train one fold; confusion by tested case."""
     training = [case for case in cases if case.patient not in {*tested, *validated}]
     validation = [case for case in cases if case.patient in validated]
     part = replace(config, name=f"{config.name}-fold{fold}")
-    last = fit(part, [*training, *synthetic_cases(config.phantoms)], validation, place)
+    last = fit(part, [*training, *synthetic_cases(config.phantoms)], validation, place, guests)
     network = build_network(config)
     best = last.with_name(f"{part.name}-best.pt")
     network.load_state_dict(torch.load(best, weights_only=True)["state"])
@@ -78,7 +85,8 @@ def _tested(
         if case.patient not in tested or (config.task != "lung" and case.infection is None):
             continue
         samples = samples_of([case], config.task, 1.0)
-        found = _on_grid(predicted_labels(network, samples, config.task, place), case, config.task)
+        labels = predicted_labels(network, samples, config, place, mirrored=config.mirrored_test)
+        found = _on_grid(labels, case, config.task)
         truth = truth_of(case, config.task)
         counts[case.name] = {"any": Confusion.of(found > 0, truth > 0)}
         if case.knows_kinds and config.task != "lung":
@@ -87,9 +95,18 @@ def _tested(
     return counts
 
 
+def _beside(config: TrainingConfig) -> Samples | None:
+    """Slices of the other sets that train in every fold; the patients that the configuration keeps back do not."""
+    if not config.beside_share:
+        return None
+    others = beside_cases(Path(config.datasets), {*config.test, *config.validation})
+    return samples_of(others, config.task, config.phantom_weight)
+
+
 def _on_grid(labels: Tensor, case: Case, task: Task) -> NDArray[np.uint8]:
     """Labels of a network's own grid on the grid of their case, where the metrics are counted."""
-    rows, columns = (slice(None), slice(None)) if task == "lung" else lung_box(case.lung > 0)
+    is_whole = task in ("lung", "lung-infection")
+    rows, columns = (slice(None), slice(None)) if is_whole else lung_box(case.lung > 0)
     result = np.zeros(case.hu.shape, np.uint8)
     place = result[:, rows, columns]
     place[:] = functional.interpolate(labels[:, None].float(), size=place.shape[1:], mode="nearest-exact")[:, 0].numpy()

@@ -3,8 +3,8 @@
 A patient who appears in two sets carries one name in both, so that no split can tear the patient apart.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,16 @@ from inference.training.config import Task
 
 #: MedSeg volume -> patient; the letters are those of the Radiopaedia cases of Ma et al.
 MEDSEG_PATIENTS = {"1": "I", "2": "A", "3": "A", "4": "H", "6": "D", "7": "E", "9": "G"}
+MEDSEG_PIXEL_MM = 1.37
 FIRST_TRAINING_PHANTOM = 101
 #: Grey values of the SIRM masks, by label.
 SIRM_LABELS = (0, 85, 170, 255)
 #: The set's window is not stated; this one puts its healthy lung (median 68) at -850 HU.
 SIRM_ZERO_HU, SIRM_STEP_HU = -1326.0, 7.0
+AIR_HU = -1024
+#: The COVID-19-CT-Seg stacks state no spacing: those with more slices than this are thin.
+THIN_FROM_SLICES = 50
+THIN_MM, THICK_MM, PIXEL_MM = 1.5, 6.0, 1.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +44,10 @@ class Case:
     infection: NDArray[np.uint8] | None
     knows_kinds: bool
     is_synthetic: bool = False
+    #: Slices follow one another in one person; else each is of another.
+    is_stack: bool = True
+    #: Edge lengths of a voxel; for sets that state none, what scans of their kind have.
+    spacing_zyx_mm: tuple[float, float, float] = (5.0, 1.4, 1.4)
 
 
 def real_cases(root: Path) -> Iterator[Case]:
@@ -52,7 +61,7 @@ def real_cases(root: Path) -> Iterator[Case]:
     for part in ("train", "val"):
         hu = _read(root / "lung_slices" / f"{part}_image.nii.gz").astype(np.int16)
         lung = _read(root / "lung_slices" / f"{part}_lung.nii.gz").astype(np.uint8)
-        yield Case(f"lung_slices-{part}", f"slices-{part}", hu, lung, None, knows_kinds=False)
+        yield Case(f"lung_slices-{part}", f"slices-{part}", hu, lung, None, knows_kinds=False, is_stack=False)
 
 
 def cases_of(root: Path, task: Task) -> Iterator[Case]:
@@ -81,12 +90,48 @@ def sirm_cases(folder: Path) -> Iterator[Case]:
         mask = np.rot90(_read(folder / "mask" / "multi" / "256" / f"tr_mask_z{number}.png"), -1)
         infection = np.searchsorted(SIRM_LABELS, mask).astype(np.uint8)[None]
         lung = ((grey > 0) | (mask > 0)).astype(np.uint8)[None]
-        hu = np.where(grey > 0, SIRM_ZERO_HU + SIRM_STEP_HU * grey.astype(np.float32), -1024).astype(np.int16)[None]
-        yield Case(f"sirm-{number}", f"sirm-{number}", hu, lung, infection, knows_kinds=True)
+        hu = np.where(grey > 0, SIRM_ZERO_HU + SIRM_STEP_HU * grey.astype(np.float32), AIR_HU).astype(np.int16)[None]
+        yield Case(f"sirm-{number}", f"sirm-{number}", hu, lung, infection, knows_kinds=True, is_stack=False)
 
 
-def synthetic_cases(count: int) -> Iterator[Case]:
-    """Phantoms of varied size, noise and extent of infection; their seeds are used nowhere else."""
+def beside_cases(root: Path, kept_back: Collection[str]) -> Iterator[Case]:
+    """The real cases with infection as the SIRM slices look: nothing but lung; patients in `kept_back` are left out.
+
+    Raises:
+        BadConfiguration: a piece is missing; the sentence names it.
+    """
+    for case in real_cases(root):
+        if case.infection is not None and case.patient not in kept_back:
+            yield lung_masked(case)
+
+
+def training_cases(root: Path, task: Task, phantoms: int) -> Iterator[Case]:
+    """Everything that a single training (no cross-validation) of a task learns from, phantoms included.
+
+    `kinds` learns from the SIRM slices, the only ones that show effusion, and from all other marked cases.
+
+    Raises:
+        BadConfiguration: a piece is missing; the sentence names it.
+    """
+    yield from cases_of(root, task)
+    if task == "kinds":
+        yield from (case for case in real_cases(root) if case.infection is not None)
+    yield from synthetic_cases(phantoms, with_effusion=task == "kinds")
+
+
+def lung_masked(case: Case) -> Case:
+    """A case whose surroundings of the lung (with infection and effusion) are air."""
+    inside = case.lung > 0
+    if case.infection is not None:
+        inside |= case.infection > 0
+    return replace(case, hu=np.where(inside, case.hu, np.int16(AIR_HU)))
+
+
+def synthetic_cases(count: int, *, with_effusion: bool = False) -> Iterator[Case]:
+    """Phantoms of varied size, noise and extent of infection; their seeds are used nowhere else.
+
+    Effusion counts as background unless `with_effusion`.
+    """
     rng = np.random.default_rng(5)
     for seed in range(FIRST_TRAINING_PHANTOM, FIRST_TRAINING_PHANTOM + count):
         scan = PhantomPatient(seed).scan(
@@ -102,7 +147,8 @@ def synthetic_cases(count: int) -> Iterator[Case]:
             )
         )
         labels = scan.truth.infection.labels
-        infection = np.where(labels == InfectionLabel.EFFUSION, 0, labels).astype(np.uint8)
+        shown_as = InfectionLabel.EFFUSION if with_effusion else 0
+        infection = np.where(labels == InfectionLabel.EFFUSION, shown_as, labels).astype(np.uint8)
         lung = (scan.truth.lung.labels > 0).astype(np.uint8)
         shown = np.flatnonzero(lung.any(axis=(1, 2)))
         keep = np.sort(rng.choice(shown, min(36, len(shown)), replace=False))
@@ -122,7 +168,9 @@ def _medseg(folder: Path) -> Iterator[Case]:
         hu = _read(folder / "rp_im" / f"{number}.nii.gz").astype(np.int16)
         lung = _read(folder / "rp_lung_msk" / f"{number}.nii.gz").astype(np.uint8)
         infection = _read(folder / "rp_msk" / f"{number}.nii.gz").astype(np.uint8)
-        yield Case(f"medseg-{number}", patient, hu, lung, infection, knows_kinds=True)
+        thickness = sitk.ReadImage(str(folder / "rp_im" / f"{number}.nii.gz")).GetSpacing()[2]
+        spacing = (float(thickness), MEDSEG_PIXEL_MM, MEDSEG_PIXEL_MM)
+        yield Case(f"medseg-{number}", patient, hu, lung, infection, knows_kinds=True, spacing_zyx_mm=spacing)
 
 
 def _ma20(folder: Path) -> Iterator[Case]:
@@ -136,7 +184,9 @@ def _ma20(folder: Path) -> Iterator[Case]:
         infection = _read(folder / f"{name}_infection.nii.gz").astype(np.uint8)
         # radiopaedia_A_thin and radiopaedia_D1 are patients A and D.
         patient = name.split("_")[1][0] if name.startswith("radiopaedia") else name
-        yield Case(name, patient, grey_as_hu(grey, lung, infection), lung, infection, knows_kinds=False)
+        spacing = (THIN_MM if len(grey) > THIN_FROM_SLICES else THICK_MM, PIXEL_MM, PIXEL_MM)
+        hu = grey_as_hu(grey, lung, infection)
+        yield Case(name, patient, hu, lung, infection, knows_kinds=False, spacing_zyx_mm=spacing)
 
 
 def grey_as_hu(grey: NDArray[np.generic], lung: NDArray[np.uint8], infection: NDArray[np.uint8]) -> NDArray[np.int16]:

@@ -7,6 +7,8 @@ from torch.nn import functional
 from inference.training.config import Task
 
 INFECTED_WEIGHT, KIND_WEIGHT = 2.0, 0.25
+#: Yazdekhasty et al., section 2.2: lung, auxiliary and final infection.
+BIFURCATED_WEIGHTS = (0.5, 1.0, 2.0)
 
 
 def _dice_loss(share: Tensor, truth: Tensor) -> Tensor:
@@ -16,6 +18,8 @@ def _dice_loss(share: Tensor, truth: Tensor) -> Tensor:
 def loss_of(logits: Tensor, labels: Tensor, knows_kinds: Tensor, task: Task) -> Tensor:
     """Loss of a batch: logits (n, classes, h, w), labels (n, h, w), whether each sample tells kinds (n,)."""
     logits = logits.float()
+    if task == "lung-infection":
+        return _bifurcated_loss(logits, labels)
     return _lung_loss(logits, labels) if task == "lung" else _infection_loss(logits, labels, knows_kinds)
 
 
@@ -45,6 +49,16 @@ def _lung_loss(logits: Tensor, labels: Tensor) -> Tensor:
     truth = (labels > 0).float()
     entropy = functional.binary_cross_entropy_with_logits(logits[:, 0], truth)
     return entropy + _dice_loss(torch.sigmoid(logits[:, 0]), truth)
+
+
+def _bifurcated_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Weighted sum of three binary cross-entropies; labels: 1 lung, 2 infected."""
+    truths = ((labels > 0).float(), (labels == 2).float(), (labels == 2).float())
+    parts = [
+        weight * functional.binary_cross_entropy_with_logits(logits[:, n], truth)
+        for n, (weight, truth) in enumerate(zip(BIFURCATED_WEIGHTS, truths, strict=True))
+    ]
+    return torch.stack(parts).sum()
 
 
 def _infection_loss(logits: Tensor, labels: Tensor, knows_kinds: Tensor) -> Tensor:

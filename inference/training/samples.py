@@ -19,21 +19,45 @@ WITHOUT_TARGET, WITH_KINDS = 0.5, 1.4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """HU (n, size, size) float16, labels (n, size, size) uint8, whether labels tell kinds (n,), weights (n,)."""
+    """HU (n, size, size) float16, labels (n, size, size) uint8, whether labels tell kinds (n,), weights (n,).
+
+    `first` and `last` (n,) bound the stack that a slice belongs to.
+    """
 
     hu: Tensor
     labels: Tensor
     knows_kinds: Tensor
     weights: Tensor
+    first: Tensor
+    last: Tensor
+
+    def neighbours(self, chosen: Tensor, count: int) -> Tensor:
+        """Numbers (n, count) of the slices around the chosen ones; at a stack's end the last one is repeated."""
+        around = chosen[:, None] + torch.arange(count) - count // 2
+        return around.maximum(self.first[chosen, None]).minimum(self.last[chosen, None])
+
+    def beside(self, other: "Samples", share: float) -> "Samples":
+        """Both together, the other ones drawn for `share` of a batch on average."""
+        own = self.weights / self.weights.sum() * (1 - share)
+        guests = other.weights / other.weights.sum() * share
+        return Samples(
+            torch.cat([self.hu, other.hu]),
+            torch.cat([self.labels, other.labels]),
+            torch.cat([self.knows_kinds, other.knows_kinds]),
+            torch.cat([own, guests]),
+            torch.cat([self.first, other.first + len(self.hu)]),
+            torch.cat([self.last, other.last + len(self.hu)]),
+        )
 
 
 def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float) -> Samples:
-    """Every slice of the cases that serves the task: whole for lung, the box around the lungs for infection."""
-    hu, labels, kinds, weights = [], [], [], []
+    """Every slice of the cases that serves the task: the box around the lungs where infection alone is sought."""
+    hu, labels, kinds, weights, first, last = [], [], [], [], [], []
+    count = 0
     for case in cases:
-        if task != "lung":
-            if case.infection is None:
-                continue
+        if task != "lung" and case.infection is None:
+            continue
+        if task in ("infection", "kinds"):
             rows, columns = lung_box(case.lung > 0)
             planes, target = case.hu[:, rows, columns], truth_of(case, task)[:, rows, columns]
         else:
@@ -47,14 +71,24 @@ def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float) -> Samp
         labels.append(resized)
         kinds.append(torch.full((len(planes),), case.knows_kinds))
         weights.append(weight)
-    return Samples(torch.cat(hu), torch.cat(labels), torch.cat(kinds), torch.cat(weights))
+        numbers = torch.arange(count, count + len(planes))
+        first.append(torch.full_like(numbers, count) if case.is_stack else numbers)
+        count += len(planes)
+        last.append(torch.full_like(numbers, count - 1) if case.is_stack else numbers)
+    parts = (hu, labels, kinds, weights, first, last)
+    return Samples(*(torch.cat(part) for part in parts))
 
 
 def truth_of(case: Case, task: Task) -> NDArray[np.uint8]:
-    """What a network should find in a case, on the case's own grid: lung with its infection, or infection by label."""
+    """What a network should find in a case, on the case's own grid: lung with its infection, or infection by label.
+
+    For `lung-infection`: 1 lung, 2 infected.
+    """
     infection = np.zeros_like(case.lung) if case.infection is None else case.infection
     if task == "lung":
         return ((case.lung > 0) | (infection > 0)).astype(np.uint8)
+    if task == "lung-infection":
+        return np.where(infection > 0, 2, case.lung > 0).astype(np.uint8)
     return infection
 
 

@@ -1,0 +1,196 @@
+"""Training CTSU-Net on synthetic CT: end to end, with online hard example mining (Xie et al., sections III-D and E)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inference.device import Device
+from inference.errors import BadConfiguration
+from inference.io import read_mask
+from inference.lobe_network import PATCH_ZYX, crop, enlarged, lobe_shares, place_of, tiles
+from inference.networks.ctsunet import LOBE_CLASSES, CtsUNet, shares_of
+from inference.preprocess.lobe_grid import FINE_ZYX, WINDOW_HU, coarse, grid_box
+from inference.training.config import TrainingConfig
+from inference.training.fit import Fit
+from inference.training.synthetic_ct import Field, Labels, LobeMap, borders_of, synthetic_ct
+
+#: Share of the patches, hardest first, that the second stage learns from: at the beginning and at the end.
+MINED = (1.0, 0.2)
+#: Share of the voxels, hardest first, whose cross-entropy counts.
+TOP_SHARE = 0.3
+#: Scans kept in memory; every second step one is drawn anew.
+KEPT_SCANS = 96
+VALIDATION_SEED = 90
+ROTATION, SHIFT, ZOOM, BEND = 0.12, 0.06, 0.1, 0.05
+
+
+def lobe_maps(folder: Path) -> list[LobeMap]:
+    """Every map below `folder` on the grid of the lobe network.
+
+    Raises:
+        BadConfiguration: the folder holds no lobe maps.
+    """
+    paths = sorted(folder.glob("*_lobes.nii.gz"))
+    if not paths:
+        raise BadConfiguration(f"{folder} holds no *_lobes.nii.gz; unpack the lobe maps there.")
+    return [LobeMap.of(path.name.removesuffix("_lobes.nii.gz"), _on_grid(read_mask(path).labels)) for path in paths]
+
+
+def _on_grid(labels: Labels) -> Labels:
+    box = grid_box((labels > 0) & (labels < LOBE_CLASSES))
+    if box is None:
+        raise BadConfiguration("A lobe map is empty.")
+    places = [
+        np.clip(((np.arange(size) + 0.5) / size * (span.stop - span.start)).astype(int) + span.start, 0, None)
+        for size, span in zip(FINE_ZYX, box, strict=True)
+    ]
+    return labels[np.ix_(*places)]
+
+
+def scaled(hu: Field) -> Tensor:
+    """HU as the network's input, 0..1."""
+    low, high = WINDOW_HU
+    return (torch.from_numpy(hu).clamp(low, high) - low) / (high - low)
+
+
+def lobes_in(labels: Labels) -> Tensor:
+    """Lobe labels without the airways, int64."""
+    return torch.from_numpy(np.where(labels < LOBE_CLASSES, labels, 0).astype(np.int64))
+
+
+def train_lobes(config: TrainingConfig, place: Device) -> Path:
+    """Train on every map that is neither in `test` nor in `validation`; returns the last checkpoint.
+
+    Raises:
+        BadConfiguration: data are missing, or a split leaves nothing to train or validate on.
+    """
+    maps = lobe_maps(Path(config.datasets) / "lobe_masks")
+    training = [person for person in maps if person.name not in {*config.test, *config.validation}]
+    validation = [person for person in maps if person.name in config.validation]
+    if not training or not validation:
+        raise BadConfiguration("The split leaves no lobe map to train or to validate on; check test and validation.")
+    return LobeFit(config, training, validation, place).run()
+
+
+class LobeFit(Fit):
+    """Both stages at once; a step is one scan and one patch of it."""
+
+    def __init__(
+        self, config: TrainingConfig, training: Sequence[LobeMap], validation: Sequence[LobeMap], place: Device
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self._rng = np.random.default_rng(config.seed)
+        self._people, self._kept = training, list[tuple[Field, LobeMap]]()
+        fixed = np.random.default_rng(VALIDATION_SEED)
+        self._held_back = [(synthetic_ct(person, fixed), person) for person in validation]
+        super().__init__(config, CtsUNet(config.width), place, torch.channels_last_3d)
+
+    def batch_loss(self) -> Tensor:
+        """Generalised Dice of lobes and borders plus top cross-entropy, of both stages."""
+        scan, lobes = self._draw()
+        network: CtsUNet = self.network
+        border = torch.from_numpy(borders_of(lobes[0].numpy().astype(np.uint8)))[None]
+        with self.place.autocast():
+            overview = network.overview(self._laid(coarse(scan)))
+        half = (slice(None), *(slice(None, None, 2),) * 3)
+        rough = functional.max_pool3d(border[:, None].float(), 2)[:, 0]
+        loss = stage_loss(overview, lobes[half], rough)
+        context = enlarged(shares_of(overview.float()))
+        corner = self._mined(context.detach(), lobes)
+        low, high = place_of(corner)
+        with self.place.autocast():
+            detail = network.detail(self._laid(crop(scan, corner)), self._laid(crop(context, corner)), low, high)
+        return loss + stage_loss(detail, crop(lobes, corner), crop(border.float(), corner))
+
+    def validation_dice(self, network: nn.Module) -> float:
+        """Mean IoU of the lobes of the held-back maps' fixed scans."""
+        network.eval()
+        return float(
+            np.mean(
+                [
+                    np.mean(list(lobe_iou(network, hu, person, self.place).values()))  # type: ignore[arg-type]
+                    for hu, person in self._held_back
+                ]
+            )
+        )
+
+    def _laid(self, volume: Tensor) -> Tensor:
+        return volume.to(self.place.torch_device).contiguous(memory_format=self.layout)
+
+    def _draw(self) -> tuple[Tensor, Tensor]:
+        """A scan (1, 1, z, y, x) and its lobes (1, z, y, x), turned and bent at random."""
+        if len(self._kept) < KEPT_SCANS or self.progress.step % 2:
+            person = self._people[int(self._rng.integers(len(self._people)))]
+            if len(self._kept) >= KEPT_SCANS:
+                self._kept.pop(0)
+            self._kept.append((synthetic_ct(person, self._rng).astype(np.float16), person))
+        hu, person = self._kept[self._rng.integers(len(self._kept))]
+        scan, lobes = scaled(hu.astype(np.float32))[None, None], lobes_in(person.labels)[None]
+        grid = _bent_grid()
+        scan = functional.grid_sample(scan, grid, align_corners=False)
+        lobes = functional.grid_sample(lobes[:, None].float(), grid, mode="nearest", align_corners=False)[:, 0].long()
+        scan = scan.clamp(0, 1) ** torch.exp((torch.rand(1) - 0.5) * 0.4)
+        return scan + torch.randn_like(scan) * torch.rand(1) * 0.02, lobes
+
+    def _mined(self, context: Tensor, lobes: Tensor) -> tuple[int, int, int]:
+        """A patch out of those where the first stage errs most."""
+        truth = functional.one_hot(lobes, LOBE_CLASSES).movedim(-1, 1).float()
+        error = (context[:, :LOBE_CLASSES].cpu() - truth).square().mean(dim=1, keepdim=True)
+        stride = [edge // 2 for edge in PATCH_ZYX]
+        scores = functional.avg_pool3d(error, PATCH_ZYX, stride).flatten()
+        start, end = MINED
+        share = start + (end - start) * self.progress.step / self.config.steps
+        hardest = scores.argsort(descending=True)[: max(1, round(share * len(scores)))]
+        chosen = int(hardest[self._rng.integers(len(hardest))])
+        return list(tiles())[chosen]
+
+
+def stage_loss(logits: Tensor, lobes: Tensor, border: Tensor) -> Tensor:
+    """Loss of one stage: logits (n, 7, z, y, x), lobes (n, z, y, x) int64, border (n, z, y, x) 0/1."""
+    logits, device = logits.float(), logits.device
+    lobes, border = lobes.to(device), border.to(device)
+    shares = shares_of(logits)
+    truth = functional.one_hot(lobes, LOBE_CLASSES).movedim(-1, 1).float()
+    entropy = functional.cross_entropy(logits[:, :LOBE_CLASSES], lobes, reduction="none").flatten()
+    top = entropy.topk(int(TOP_SHARE * len(entropy))).values.mean()
+    edges = torch.stack([border, 1 - border], dim=1)
+    found = torch.cat([shares[:, LOBE_CLASSES:], 1 - shares[:, LOBE_CLASSES:]], dim=1)
+    return generalised_dice_loss(shares[:, :LOBE_CLASSES], truth) + generalised_dice_loss(found, edges) + top
+
+
+def generalised_dice_loss(shares: Tensor, truth: Tensor) -> Tensor:
+    """Generalised Dice loss (section III-E): classes (n, c, ...) weighted by the inverse square of their volume."""
+    axes = (0, *range(2, truth.ndim))
+    size = truth.sum(dim=axes)
+    weights = torch.where(size > 0, 1 / size.clamp(min=1).square(), torch.zeros_like(size))
+    both, either = (shares * truth).sum(dim=axes), (shares + truth).sum(dim=axes)
+    return 1 - 2 * (weights * both).sum() / (weights * either).sum()
+
+
+def lobe_iou(network: CtsUNet, hu: Field, person: LobeMap, place: Device) -> dict[int, float]:
+    """IoU by lobe on the fine grid; lung voxels are told apart, as the pipeline does with its own lung mask."""
+    shares = lobe_shares(network, scaled(hu), place)
+    truth = lobes_in(person.labels)
+    found = shares.argmax(dim=0)
+    return {
+        lobe: float(((found == lobe) & (truth == lobe)).sum() / ((found == lobe) | (truth == lobe)).sum())
+        for lobe in range(1, LOBE_CLASSES)
+    }
+
+
+def _bent_grid() -> Tensor:
+    """Where each voxel of the fine grid looks, (1, z, y, x, 3): turned, moved, zoomed and bent at random."""
+    angles, zoom = (torch.rand(3) * 2 - 1) * ROTATION, torch.exp((torch.rand(3) * 2 - 1) * ZOOM)
+    turn = torch.linalg.matrix_exp(
+        torch.tensor([[0.0, -angles[0], angles[1]], [angles[0], 0.0, -angles[2]], [-angles[1], angles[2], 0.0]])
+    )
+    theta = torch.cat([turn * zoom, ((torch.rand(3) * 2 - 1) * SHIFT)[:, None]], dim=1)[None]
+    grid = functional.affine_grid(theta, [1, 1, *FINE_ZYX], align_corners=False)
+    bend = functional.interpolate(
+        torch.randn(1, 3, 5, 4, 5) * BEND * torch.rand(1), size=FINE_ZYX, mode="trilinear", align_corners=True
+    )
+    return grid + bend.movedim(1, -1)
