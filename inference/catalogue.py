@@ -35,8 +35,9 @@ class PipelineEntry:
 
 
 def catalogue() -> tuple[PipelineEntry, ...]:
-    """Every pipeline, the default one first."""
-    return tuple(_entry(card) for card in ("unet2d", "hu-baseline"))
+    """Every pipeline whose model card lies beside the weights, the default one first, then by name."""
+    names = {path.stem for path in WEIGHTS.glob("*.json") if "module" in json.loads(path.read_text())}
+    return tuple(_entry(name) for name in sorted(names, key=lambda name: (name != DEFAULT_PIPELINE, name)))
 
 
 def pipeline_named(name: str) -> PipelineEntry:

@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 
     held_out = commands.add_parser("held-out", help="measure the pipelines on a configuration's test patients")
     held_out.add_argument("config", type=Path)
+    held_out.add_argument("--pipeline", action="append", default=[], help="only this one; may be given several times")
     held_out.set_defaults(handler="inference.commands.report:held_out")
 
     report = commands.add_parser("report", help="write docs/evaluation.md from the stored results")

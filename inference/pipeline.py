@@ -4,11 +4,13 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from PIL.Image import Image
+
 from inference.catalogue import PipelineEntry
 from inference.errors import NoLungs
+from inference.explanation import explanation
 from inference.io import Reading, to_axial
 from inference.labels import InfectionLabel
-from inference.lobes import label_lobes
 from inference.preprocess.chest import Chest
 from inference.preprocess.lungs import clean_lungs, lung_notes
 from inference.progress import OnProgress, Progress, Stage, part_of
@@ -24,11 +26,13 @@ class Analysis:
 
     masks: Masks
     measurements: dict[str, Any]
+    #: Where the infection score comes from; None for a method without gradients.
+    explanation: Image | None
 
 
 def load_segmenter(entry: PipelineEntry, device: str) -> Segmenter:
     """The method of a pipeline, ready on `device` (auto, cpu or cuda)."""
-    segmenter: Segmenter = importlib.import_module(entry.module).load(device)
+    segmenter: Segmenter = importlib.import_module(entry.module).load(entry.name, device)
     return segmenter
 
 
@@ -42,7 +46,7 @@ def analyse(reading: Reading, entry: PipelineEntry, segmenter: Segmenter, progre
     with progress.stage(Stage.LUNGS) as on_progress:
         lung = _lungs(reading, axial.volume, segmenter, on_progress)
     with progress.stage(Stage.LOBES):
-        lobes, lobe_notes = label_lobes(lung)
+        lobes, lobe_notes = segmenter.find_lobes(axial.volume, lung)
     with progress.stage(Stage.INFECTION) as on_progress:
         kinds = segmenter.infection_kinds(axial.volume, lung, on_progress)
         # Effusion lies outside the lung; everything else counts inside it alone.
@@ -51,8 +55,9 @@ def analyse(reading: Reading, entry: PipelineEntry, segmenter: Segmenter, progre
     with progress.stage(Stage.MEASURING):
         masks = Masks(*(axial.undo(mask.labels) for mask in (lung, lobes, infection)))
         figures = measure(reading.volume, masks)
+        picture = explanation(axial.volume, lung, kinds, segmenter)
     notes = (*reading.quality, *lung_notes(lung), *lobe_notes)
-    return Analysis(masks, {**figures, **_provenance(entry, notes)})
+    return Analysis(masks, {**figures, **_provenance(entry, notes)}, picture)
 
 
 def _lungs(reading: Reading, axial: Volume, segmenter: Segmenter, on_progress: OnProgress) -> Mask:

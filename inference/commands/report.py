@@ -10,8 +10,8 @@ from inference.training.config import read_config
 
 def held_out(options: argparse.Namespace) -> None:
     """Measure and store; takes minutes."""
-    result = evaluate_held_out(read_config(options.config))
-    print(json.dumps({name: figures["summary"] for name, figures in result["pipelines"].items()}, indent=1))
+    results = evaluate_held_out(read_config(options.config), options.pipeline)
+    print(json.dumps({name: figures["summary"] for name, figures in results.items()}, indent=1))
 
 
 def report(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from inference.catalogue import DEFAULT_PIPELINE, pipeline_named
 from inference.errors import UnreadableFile
+from inference.explanation import write_explanation
 from inference.io import Reading, read_input, write_mask
 from inference.pipeline import analyse, load_segmenter
 from inference.progress import Progress, Stage
@@ -56,6 +57,8 @@ def run(options: argparse.Namespace) -> None:
         write_mask(analysis.masks.lung, out / "lung.nii.gz")
         write_mask(analysis.masks.lobes, out / "lobes.nii.gz")
         write_mask(analysis.masks.infection, out / "infection.nii.gz")
+        if analysis.explanation is not None:
+            write_explanation(analysis.explanation, out)
     write_json(out / "measurements.json", {**analysis.measurements, "timings_s": progress.timings_s})
 
 

@@ -8,6 +8,7 @@ from inference.networks.crisscross import CrissCross
 
 #: Logits of a stage: background and five lobes, then the lobes' border.
 LOBE_CLASSES, BORDER_CLASSES = 6, 1
+SMALLEST_SHARE = 0.01
 #: Channels of the paper by level: what the first convolution gives, what the second gives; the last is the bridge.
 FIRST = ((16, 24), (24, 48), (64, 128), (128, 256))
 SECOND = ((24, 48), (48, 96), (96, 192), (192, 384))
@@ -71,14 +72,24 @@ class CtsUNet(nn.Module):
         return logits
 
     def detail(self, crops: Tensor, context: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        """Logits of the second stage on crops (n, 1, z, y, x), beside the first stage's shares (n, 7, z, y, x)."""
+        """Logits of the second stage on crops (n, 1, z, y, x), beside the first stage's shares (n, 7, z, y, x).
+
+        Other than in the paper the second stage says what to change in the first stage's answer: it begins there.
+        """
         logits: Tensor = self.second(torch.cat([crops, context], dim=1), low, high)
-        return logits
+        return logits + _as_logits(context)
 
 
 def shares_of(logits: Tensor) -> Tensor:
     """Logits of a stage as shares: softmax over background and lobes, sigmoid of the border."""
     return torch.cat([logits[:, :LOBE_CLASSES].softmax(dim=1), logits[:, LOBE_CLASSES:].sigmoid()], dim=1)
+
+
+def _as_logits(shares: Tensor) -> Tensor:
+    """The logits that give these shares, kept from infinity."""
+    lobes = shares[:, :LOBE_CLASSES].clamp(min=SMALLEST_SHARE).log()
+    border = shares[:, LOBE_CLASSES:].clamp(SMALLEST_SHARE, 1 - SMALLEST_SHARE).logit()
+    return torch.cat([lobes, border], dim=1)
 
 
 def _scaled(widths: tuple[tuple[int, int], ...], share: float) -> tuple[tuple[int, int], ...]:

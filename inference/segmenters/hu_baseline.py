@@ -1,14 +1,18 @@
 """Thresholds in Hounsfield units and no learning: the "dirty labels" of Wu et al."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.catalogue import card_of
+from inference.device import Device
 from inference.labels import InfectionLabel
+from inference.lobes import label_lobes
 from inference.preprocess.morphology import open_in_plane
 from inference.progress import OnProgress
+from inference.quality import QualityNote
 from inference.volume import Mask, Volume
 
 #: Vessels and airway walls are thinner than a disk of this radius; patches of infection are not.
@@ -49,8 +53,24 @@ class HuBaseline:
             on_progress((z + 1) / depth)
         return kinds
 
+    def infection_saliency(self, volume: Volume, lung: Mask, z: int) -> None:
+        """A threshold has no gradient."""
+        return
 
-def load(device: str) -> HuBaseline:
+    def find_lobes(self, volume: Volume, lung: Mask) -> tuple[Mask, tuple[QualityNote, ...]]:
+        """Lobes from the atlas: thresholds see no fissures."""
+        return label_lobes(lung)
+
+
+def load(name: str, device: str) -> HuBaseline:
     """The baseline with the thresholds of its card; it computes on the CPU whatever `device` says."""
-    parameters = card_of("hu-baseline")["parameters"]
+    parameters = card_of(name)["parameters"]
     return HuBaseline(parameters["lung_hu"], parameters["infection_hu"])
+
+
+def load_lung(part: dict[str, Any], file: None, device: Device) -> HuBaseline:
+    """The baseline as a part of another pipeline."""
+    return HuBaseline(part["lung_hu"], part["infection_hu"])
+
+
+load_infection = load_lung

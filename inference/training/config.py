@@ -9,9 +9,10 @@ import yaml
 from inference.errors import BadConfiguration
 
 #: `kinds` also knows pleural effusion; it learns from single lung-masked slices. `lung-infection`
-#: sees whole slices and finds both. `volume` learns in 3D. `lobes` learns from lobe maps.
-Task = Literal["lung", "infection", "kinds", "lung-infection", "volume", "lobes"]
-Network = Literal["unet", "segnet", "bifurcated", "unet3d", "ctsunet"]
+#: sees whole slices and finds both. `volume` learns in 3D. `lobes` learns from lobe maps,
+#: `candidates` from regions that other networks found.
+Task = Literal["lung", "infection", "kinds", "lung-infection", "volume", "lobes", "candidates"]
+Network = Literal["unet", "segnet", "bifurcated", "unet3d", "ctsunet", "resnet18"]
 #: `balanced-entropy`: cross-entropy weighted by median frequency (Saood and Hatem).
 Loss = Literal["dice-entropy", "balanced-entropy"]
 KINDS: dict[str, tuple[type, ...]] = {

@@ -44,7 +44,7 @@ class Fit(ABC):
         self._last, self._best = out / f"{config.name}-last.pt", out / f"{config.name}-best.pt"
         self._log, self._curves = out / f"{config.name}.csv", out / f"{config.name}.png"
         if config.start and not self._last.exists():
-            _load_what_fits(self.network, Path(config.start))
+            load_what_fits(self.network, Path(config.start))
         self._averaged = torch.optim.swa_utils.AveragedModel(self.network, avg_fn=averaged, use_buffers=True)
         if self._last.exists():
             self._resume()
@@ -130,10 +130,21 @@ def state_of(checkpoint: Path) -> dict[str, Tensor]:
     return state
 
 
-def _load_what_fits(network: nn.Module, checkpoint: Path) -> None:
+def load_what_fits(network: nn.Module, checkpoint: Path) -> None:
     """Weights of another training, layer by layer; a head with other outputs begins anew."""
     own, given = network.state_dict(), state_of(checkpoint)
-    network.load_state_dict({**own, **{k: v for k, v in given.items() if k in own and v.shape == own[k].shape}})
+    widened = {name: widened_for_neighbours(given[name], own[name]) for name in own if name in given}
+    fitting = {name: value for name, value in widened.items() if value.shape == own[name].shape}
+    network.load_state_dict({**own, **fitting})
+
+
+def widened_for_neighbours(given: Tensor, own: Tensor) -> Tensor:
+    """A layer of a 2D network for 2.5D: it looks at the middle slice alone, and gives its mask for every slice."""
+    if given.ndim == own.ndim == 4 and own.shape[1] == 3 * given.shape[1] == 3:
+        return torch.cat([torch.zeros_like(given), given, torch.zeros_like(given)], dim=1)
+    if given.ndim and own.shape == (3 * given.shape[0], *given.shape[1:]):
+        return given.repeat(3, *(1,) * (given.ndim - 1))
+    return given
 
 
 def averaged(kept: Tensor, new: Tensor, count: Tensor | int) -> Tensor:

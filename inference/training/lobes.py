@@ -11,17 +11,18 @@ from torch.nn import functional
 from inference.device import Device
 from inference.errors import BadConfiguration
 from inference.io import read_mask
-from inference.lobe_network import PATCH_ZYX, crop, enlarged, lobe_shares, place_of, tiles
+from inference.lobe_network import PATCH_ZYX, Place, crop, enlarged, lobe_shares, place_of, tiles
 from inference.networks.ctsunet import LOBE_CLASSES, CtsUNet, shares_of
 from inference.preprocess.lobe_grid import FINE_ZYX, WINDOW_HU, coarse, grid_box
 from inference.training.config import TrainingConfig
 from inference.training.fit import Fit
-from inference.training.synthetic_ct import Field, Labels, LobeMap, borders_of, synthetic_ct
+from inference.training.synthetic_ct import LEFT, RIGHT, Field, Labels, LobeMap, borders_of, synthetic_ct
 
 #: Share of the patches, hardest first, that the second stage learns from: at the beginning and at the end.
 MINED = (1.0, 0.2)
 #: Share of the voxels, hardest first, whose cross-entropy counts.
 TOP_SHARE = 0.3
+PATCHES_A_SCAN = 2
 #: Scans kept in memory; every second step one is drawn anew.
 KEPT_SCANS = 96
 VALIDATION_SEED = 90
@@ -100,11 +101,12 @@ class LobeFit(Fit):
         rough = functional.max_pool3d(border[:, None].float(), 2)[:, 0]
         loss = stage_loss(overview, lobes[half], rough)
         context = enlarged(shares_of(overview.float()))
-        corner = self._mined(context.detach(), lobes)
-        low, high = place_of(corner)
-        with self.place.autocast():
-            detail = network.detail(self._laid(crop(scan, corner)), self._laid(crop(context, corner)), low, high)
-        return loss + stage_loss(detail, crop(lobes, corner), crop(border.float(), corner))
+        for corner in self._mined(context.detach(), lobes):
+            low, high = place_of(corner)
+            with self.place.autocast():
+                detail = network.detail(self._laid(crop(scan, corner)), self._laid(crop(context, corner)), low, high)
+            loss = loss + stage_loss(detail, crop(lobes, corner), crop(border.float(), corner)) / PATCHES_A_SCAN
+        return loss
 
     def validation_dice(self, network: nn.Module) -> float:
         """Mean IoU of the lobes of the held-back maps' fixed scans."""
@@ -136,8 +138,8 @@ class LobeFit(Fit):
         scan = scan.clamp(0, 1) ** torch.exp((torch.rand(1) - 0.5) * 0.4)
         return scan + torch.randn_like(scan) * torch.rand(1) * 0.02, lobes
 
-    def _mined(self, context: Tensor, lobes: Tensor) -> tuple[int, int, int]:
-        """A patch out of those where the first stage errs most."""
+    def _mined(self, context: Tensor, lobes: Tensor) -> list[Place]:
+        """Patches out of those where the first stage errs most."""
         truth = functional.one_hot(lobes, LOBE_CLASSES).movedim(-1, 1).float()
         error = (context[:, :LOBE_CLASSES].cpu() - truth).square().mean(dim=1, keepdim=True)
         stride = [edge // 2 for edge in PATCH_ZYX]
@@ -145,8 +147,8 @@ class LobeFit(Fit):
         start, end = MINED
         share = start + (end - start) * self.progress.step / self.config.steps
         hardest = scores.argsort(descending=True)[: max(1, round(share * len(scores)))]
-        chosen = int(hardest[self._rng.integers(len(hardest))])
-        return list(tiles())[chosen]
+        corners = list(tiles())
+        return [corners[int(hardest[n])] for n in self._rng.integers(len(hardest), size=PATCHES_A_SCAN)]
 
 
 def stage_loss(logits: Tensor, lobes: Tensor, border: Tensor) -> Tensor:
@@ -172,14 +174,22 @@ def generalised_dice_loss(shares: Tensor, truth: Tensor) -> Tensor:
 
 
 def lobe_iou(network: CtsUNet, hu: Field, person: LobeMap, place: Device) -> dict[int, float]:
-    """IoU by lobe on the fine grid; lung voxels are told apart, as the pipeline does with its own lung mask."""
-    shares = lobe_shares(network, scaled(hu), place)
-    truth = lobes_in(person.labels)
-    found = shares.argmax(dim=0)
+    """IoU by lobe on the fine grid."""
+    truth, found = lobes_in(person.labels), found_lobes(network, hu, person, place)
     return {
         lobe: float(((found == lobe) & (truth == lobe)).sum() / ((found == lobe) | (truth == lobe)).sum())
         for lobe in range(1, LOBE_CLASSES)
     }
+
+
+def found_lobes(network: CtsUNet, hu: Field, person: LobeMap, place: Device) -> Tensor:
+    """Lobes (z, y, x) int64 within the known lungs: the pipeline has its own lung mask, and sides, too."""
+    shares, truth = lobe_shares(network, scaled(hu), place), lobes_in(person.labels)
+    found = torch.zeros_like(truth)
+    for lobes in (RIGHT, LEFT):
+        inside = (truth >= lobes[0]) & (truth <= lobes[-1])
+        found[inside] = shares[lobes[0] : lobes[-1] + 1].argmax(dim=0)[inside] + lobes[0]
+    return found
 
 
 def _bent_grid() -> Tensor:

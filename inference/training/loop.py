@@ -9,6 +9,7 @@ from inference.device import Device, pick_device
 from inference.errors import BadConfiguration
 from inference.preprocess.slices import normalised
 from inference.training.augment import augmented
+from inference.training.candidates import train_candidates
 from inference.training.config import Task, TrainingConfig
 from inference.training.datasets import Case, training_cases
 from inference.training.fit import Fit
@@ -30,6 +31,8 @@ def train(config: TrainingConfig, device: str = "auto") -> Path:
     """
     if config.task == "lobes":
         return train_lobes(config, pick_device(device))
+    if config.task == "candidates":
+        return train_candidates(config, pick_device(device))
     if config.task == "volume":
         return train_patches(config, pick_device(device))
     cases = list(training_cases(Path(config.datasets), config.task, config.phantoms))

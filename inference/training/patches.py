@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from monai.data import set_track_meta
-from monai.inferers import sliding_window_inference
 from monai.losses import TverskyLoss
 from monai.transforms import (
     Compose,
@@ -26,6 +25,7 @@ from inference.device import Device
 from inference.errors import BadConfiguration
 from inference.networks.unet3d import unet3d
 from inference.preprocess.cubes import PATCH_ZYX, resampled, standardised
+from inference.segmenters.cubes import patch_shares
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases, synthetic_cases
 from inference.training.fit import Fit
@@ -104,20 +104,6 @@ class PatchFit(Fit):
             both += int((found & truth).sum())
             either += int(found.sum() + truth.sum())
         return 2 * both / either if either else 1.0
-
-
-def patch_shares(network: nn.Module, image: Tensor, place: Device) -> Tensor:
-    """Shares (4, z, y, x) from patches that overlap by half and are averaged (section on inference)."""
-
-    def shares(patches: Tensor) -> Tensor:
-        laid = patches.contiguous(memory_format=torch.channels_last_3d)
-        result: Tensor = network(laid).float().softmax(dim=1)
-        return result
-
-    with torch.inference_mode(), place.autocast():
-        found = sliding_window_inference(image[None].to(place.torch_device), PATCH_ZYX, 1, shares, overlap=0.5)
-    result: Tensor = found[0].cpu()
-    return result
 
 
 def infection_share(network: nn.Module, image: Tensor, place: Device) -> Tensor:

@@ -151,9 +151,9 @@ def _parenchyma(person: LobeMap, rng: np.random.Generator) -> Field:
         first, second = smooth_field(shape, period_mm, rng), smooth_field(shape, period_mm, rng)
         tube = np.exp(-(first**2 + second**2) / (2 * thickness**2))
         hu = hu + tube * allowed * rng.uniform(350, 900)
-    gaps = smooth_field(shape, rng.uniform(20, 60), rng) > rng.uniform(-0.2, 2.2)
+    gaps = smooth_field(shape, rng.uniform(20, 60), rng) > rng.uniform(0.0, 2.4)
     line = person.is_fissure & ~gaps
-    hu = hu + line * rng.uniform(40, 420) * (1 + 0.4 * smooth_field(shape, 15, rng))
+    hu = hu + line * rng.uniform(70, 450) * (1 + 0.4 * smooth_field(shape, 15, rng))
     return np.minimum(hu, rng.uniform(20, 180)).astype(np.float32)
 
 
@@ -181,7 +181,7 @@ def _scanned(hu: Field, rng: np.random.Generator) -> Field:
     """As a scanner would show it: blurred, in slices of some thickness, with noise, perhaps clipped."""
     sharp = rng.uniform(0, 0.7)
     hu = ndimage.gaussian_filter(hu, (rng.uniform(0, 0.8), sharp, sharp))
-    if rng.random() < 0.35:
+    if rng.random() < 0.25:
         step = int(rng.integers(2, 6))
         tops = np.arange(0, len(hu), step)
         thick = np.stack([hu[top:bottom].mean(axis=0) for top, bottom in pairwise([*tops, len(hu)])])
@@ -189,7 +189,7 @@ def _scanned(hu: Field, rng: np.random.Generator) -> Field:
         lower = np.minimum(places.astype(int), max(0, len(thick) - 2))
         share = (places - lower)[:, None, None]
         hu = thick[lower] * (1 - share) + thick[np.minimum(lower + 1, len(thick) - 1)] * share
-    noise = rng.standard_normal(hu.shape, dtype=np.float32) * rng.uniform(3, 60)
+    noise = rng.standard_normal(hu.shape, dtype=np.float32) * rng.uniform(3, 45)
     if rng.random() < 0.5:
         noise = ndimage.gaussian_filter(noise, (0.3, 0.7, 0.7)) * 1.8
     hu = hu + noise

@@ -15,8 +15,7 @@ from rest_framework.views import APIView
 from portal.accounts.audit import record
 from portal.accounts.models import AuditAction
 from portal.api.pixels import NO_STORE
-from portal.api.revisions import find_revision
-from portal.api.scans import find_scan
+from portal.api.scans import find_revision, find_scan
 from portal.scans.exports import dicom_result
 from portal.scans.models import Segmentation
 from portal.scans.report import report_pdf

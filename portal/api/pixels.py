@@ -11,12 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.accounts.audit import record
+from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction
-from portal.api.scans import find_scan
+from portal.api.scans import find_revision, find_scan
 from portal.scans.access import visible_scans
-from portal.scans.files import NotThere, frame_bytes, mask_path
-from portal.scans.revisions import current_segmentation
+from portal.scans.files import NotThere, explanation_path, frame_bytes, mask_path
 
 #: Patients' pixels are kept by no cache.
 NO_STORE = {"Cache-Control": "private, no-store"}
@@ -39,6 +38,27 @@ class FrameView(APIView):
         return HttpResponse(pixels, content_type="application/octet-stream", headers=NO_STORE)
 
 
+class ExplanationView(APIView):
+    """What the infection score depends on."""
+
+    @extend_schema(
+        parameters=[OpenApiParameter("revision", int, description="Number of a revision; the current one if absent.")],
+        responses={
+            (200, "image/png"): OpenApiTypes.BINARY,
+            404: OpenApiResponse(description="No such scan or result, or its pipeline explains nothing."),
+        },
+    )
+    def get(self, request: Request, pk: UUID) -> FileResponse | Response:
+        """Three slices as PNG, with the gradient of the infection score in orange and the infection outlined."""
+        scan = find_scan(request, pk)
+        revision = find_revision(request, scan)
+        path = explanation_path(revision) if revision else None
+        if path is None:
+            raise NotFound("There is no explanation image of this result.")
+        record_view(request, scan, patient=scan.patient)
+        return FileResponse(path.open("rb"), content_type="image/png", headers=NO_STORE)
+
+
 class MaskView(APIView):
     """One mask."""
 
@@ -52,11 +72,7 @@ class MaskView(APIView):
     def get(self, request: Request, pk: UUID, kind: str) -> FileResponse | Response:
         """NIfTI label map on the scan's grid."""
         scan = find_scan(request, pk)
-        number = request.query_params.get("revision", "")
-        if number:
-            revision = scan.segmentations.filter(number=int(number)).first() if number.isdigit() else None
-        else:
-            revision = current_segmentation(scan)
+        revision = find_revision(request, scan)
         if revision is None:
             raise NotFound("There is no such result (yet).")
         try:

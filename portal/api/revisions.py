@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,21 +26,10 @@ from portal.jobs.states import OPEN_STATES, JobState
 from portal.scans.access import visible_scans
 from portal.scans.corrections import save_correction
 from portal.scans.files import MASK_KINDS
-from portal.scans.models import Registration, Scan, Segmentation
+from portal.scans.models import Registration, Scan
 from portal.scans.registrations import GROWTH_NAME, registration_of
 from portal.scans.revisions import current_segmentation
 from portal.scans.storage import path_of
-
-
-def find_revision(request: Request, scan: Scan) -> Segmentation | None:
-    """The revision that `?revision=` names, else the one that counts; None where there is none."""
-    number = request.query_params.get("revision", "")
-    if not number:
-        return current_segmentation(scan)
-    if not number.isdigit():
-        raise ValidationError({"detail": "The revision is a number, for example ?revision=2."})
-    revisions = scan.segmentations.select_related("measurement", "author", "scan__patient")
-    return revisions.filter(number=int(number)).first()
 
 
 class CorrectionSerializer(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -88,6 +89,17 @@ class AcquisitionTimeSerializer(serializers.Serializer[Any]):
 def find_scan(request: Request, pk: UUID) -> Scan:
     """The scan, if this user may see it; 404 otherwise."""
     return get_object_or_404(visible_scans(request.user).select_related("patient"), pk=pk)
+
+
+def find_revision(request: Request, scan: Scan) -> Segmentation | None:
+    """The revision that `?revision=` names, else the one that counts; None where there is none."""
+    number = request.query_params.get("revision", "")
+    if not number:
+        return current_segmentation(scan)
+    if not number.isdigit():
+        raise ValidationError({"detail": "The revision is a number, for example ?revision=2."})
+    revisions = scan.segmentations.select_related("measurement", "author", "scan__patient")
+    return revisions.filter(number=int(number)).first()
 
 
 def scan_payload(scan: Scan) -> dict[str, Any]:

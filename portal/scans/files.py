@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from portal.scans.models import Scan, Segmentation
+from portal.scans.models import Origin, Scan, Segmentation
+from portal.scans.revisions import EXPLANATION_NAME
 from portal.scans.storage import path_of
 
 MASK_KINDS = ("lung", "lobes", "infection")
@@ -37,6 +38,18 @@ def frame_bytes(scan: Scan, index: int) -> bytes:
     if not 0 <= index < len(volume):
         raise NotThere(f"This scan has {len(volume)} slices; there is no slice {index}.")
     return volume[index].astype("<i2", copy=False).tobytes()
+
+
+def explanation_path(segmentation: Segmentation) -> Path | None:
+    """The picture of what the infection score depends on; a correction shows that of the result it goes back to.
+
+    None where the pipeline made none.
+    """
+    made: Segmentation | None = segmentation
+    while made is not None and made.origin == Origin.READER:
+        made = made.based_on
+    path = path_of(f"{made.folder}/{EXPLANATION_NAME}") if made else None
+    return path if path and path.exists() else None
 
 
 def mask_path(segmentation: Segmentation, kind: str) -> Path:

@@ -15,6 +15,8 @@ from portal.scans.models import Measurement, Origin, Scan, Segmentation
 from portal.scans.storage import keep
 
 MASK_NAMES = ("lung.nii.gz", "lobes.nii.gz", "infection.nii.gz")
+#: What the infection score depends on; pipelines without gradients make none.
+EXPLANATION_NAME = "explanation.png"
 
 
 @transaction.atomic
@@ -38,6 +40,8 @@ def add_model_revision(*, scan: Scan, measurements: dict[str, Any], folder: Path
     revision = Segmentation(scan=scan, number=last + 1, origin=Origin.MODEL, **identity)
     for name in MASK_NAMES:
         keep(folder / name, f"{revision.folder}/{name}")
+    if (folder / EXPLANATION_NAME).exists():
+        keep(folder / EXPLANATION_NAME, f"{revision.folder}/{EXPLANATION_NAME}")
     revision.save(force_insert=True)
     Measurement.objects.create(segmentation=revision, **measurement_fields(measurements))
     return revision

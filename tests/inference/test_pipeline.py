@@ -12,6 +12,7 @@ from inference.errors import NoLungs
 from inference.geometry import Geometry
 from inference.io import Reading, read_input
 from inference.labels import InfectionLabel, LungLabel
+from inference.lobes import label_lobes
 from inference.phantom import SyntheticScan
 from inference.pipeline import Analysis, analyse, load_segmenter
 from inference.progress import OnProgress, Progress
@@ -34,6 +35,12 @@ class KnownSegmenter:
     def infection_kinds(self, volume: Volume, lung: Mask, on_progress: OnProgress) -> NDArray[np.uint8]:
         on_progress(1.0)
         return self.kinds.copy()
+
+    def infection_saliency(self, volume, lung, z):
+        return None
+
+    def find_lobes(self, volume: Volume, lung: Mask) -> tuple[Mask, tuple[QualityNote, ...]]:
+        return label_lobes(lung)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def addresses(patient, clinician, tmp_path) -> dict[str, str]:
     keys |= dict.fromkeys(("upload", "upload_files", "upload_complete", "upload_decide"), scan.upload.pk)
     keys |= dict.fromkeys(("job", "job_retry", "job_cancel"), job.pk)
     keys |= dict.fromkeys(("scan_detail", "scan_time", "scan_analyse", "scan_revisions"), scan.pk)
-    keys |= dict.fromkeys(("scan_seg", "scan_sr", "scan_report"), scan.pk)
+    keys |= dict.fromkeys(("scan_seg", "scan_sr", "scan_report", "scan_explanation"), scan.pk)
     found = {name: reverse(name, args=[key]) for name, key in keys.items()}
     found["scan_frame"] = reverse("scan_frame", args=[scan.pk, 0])
     for name in ("scan_registration", "scan_growth_map"):

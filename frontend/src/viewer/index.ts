@@ -36,6 +36,8 @@ const loadedBar = required<HTMLProgressElement>("[data-loaded]");
 const message = required<HTMLElement>("[data-message]");
 const strip = required<HTMLCanvasElement>("[data-strip]");
 const help = required<HTMLDialogElement>("[data-help]");
+/** Absent where the pipeline made no explanation image. */
+const explanation = document.querySelector<HTMLDialogElement>("[data-explanation]");
 
 const remembered = fromHash(location.hash);
 const view = {
@@ -161,6 +163,7 @@ function wireControls(): void {
   }
   required("[data-reset]").addEventListener("click", () => reset());
   required("[data-open-help]").addEventListener("click", () => help.showModal());
+  document.querySelector("[data-open-explanation]")?.addEventListener("click", () => explain());
   const letters = borderLetters(data.grid);
   for (const [side, letter] of Object.entries(letters))
     required(`[data-letter="${side}"]`).textContent = letter;
@@ -168,6 +171,14 @@ function wireControls(): void {
     const box = strip.getBoundingClientRect();
     go(Math.floor(((event.clientY - box.top) / box.height) * count));
   });
+}
+
+/** The image is asked for when it is opened: every look at it goes on record. */
+function explain(): void {
+  if (explanation === null) return;
+  const image = required<HTMLImageElement>("img", explanation);
+  if (!image.src && image.dataset.src) image.src = image.dataset.src;
+  explanation.showModal();
 }
 
 function usePreset(name: string): void {
@@ -226,6 +237,7 @@ const KEYS: Record<string, () => void> = {
   "+": () => zoomBy(1.2),
   "-": () => zoomBy(1 / 1.2),
   r: () => reset(),
+  x: () => explain(),
   u: () => editor?.step("undo"),
   y: () => editor?.step("redo"),
   "?": () => help.showModal(),
@@ -240,7 +252,7 @@ function wireKeys(): void {
   document.addEventListener("keydown", (event) => {
     const inField =
       event.target instanceof HTMLElement && event.target.matches("input[type=text], textarea, select");
-    if (inField || help.open || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (inField || help.open || explanation?.open || event.ctrlKey || event.metaKey || event.altKey) return;
     const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
     if (act === undefined) return;
     event.preventDefault();

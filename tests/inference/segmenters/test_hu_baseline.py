@@ -22,14 +22,14 @@ def lung_with_square(hu_inside: int, size: int = 10) -> NDArray[np.int16]:
 
 
 def test_the_shipped_baseline_uses_the_thresholds_of_the_paper() -> None:
-    baseline = load("cpu")
+    baseline = load("hu-baseline", "cpu")
     assert (baseline.lung_hu, baseline.infection_hu) == (-200, -750)
 
 
 def test_lung_is_what_lies_below_the_lung_threshold() -> None:
     hu = np.array([[[-1000, -201, -200, 40]]], np.int16)
     volume = Volume(hu, Geometry(hu.shape, (1.0, 1.0, 1.0)))
-    assert load("cpu").lung_probability(volume, ignore_progress).ravel().tolist() == [255, 255, 0, 0]
+    assert load("hu-baseline", "cpu").lung_probability(volume, ignore_progress).ravel().tolist() == [255, 255, 0, 0]
 
 
 def test_density_between_the_thresholds_is_ground_glass_and_above_them_consolidation() -> None:
@@ -46,4 +46,4 @@ def test_what_is_as_thin_as_a_vessel_is_not_infected() -> None:
 def test_nothing_outside_the_lung_is_infected() -> None:
     lung = Mask(np.zeros(GRID.shape_zyx, np.uint8), GRID)
     volume = Volume(lung_with_square(-500), GRID)
-    assert not load("cpu").infection_kinds(volume, lung, ignore_progress).any()
+    assert not load("hu-baseline", "cpu").infection_kinds(volume, lung, ignore_progress).any()

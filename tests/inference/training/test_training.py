@@ -14,6 +14,7 @@ from inference.networks.unet import UNet, fused
 from inference.training import crossval
 from inference.training.config import TrainingConfig, read_config
 from inference.training.datasets import Case, grey_as_hu, real_cases, sirm_cases
+from inference.training.fit import load_what_fits
 from inference.training.loop import fit
 from inference.training.losses import loss_of, median_frequency_weights
 
@@ -71,6 +72,16 @@ def test_it_starts_from_another_network_as_far_as_layers_fit(config: TrainingCon
     first, second = (torch.load(p, weights_only=True) for p in (start, fit(other, *cases, place)))
     assert torch.equal(first["state"]["down.0.0.weight"], second["raw"]["down.0.0.weight"])
     assert second["raw"]["head.weight"].shape[0] == 4
+
+
+def test_a_25d_network_begins_with_the_answer_of_the_2d_one(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    flat, wide = UNet(3, 4).eval(), UNet(9, 4, inputs=3).eval()
+    torch.save({"state": flat.state_dict()}, tmp_path / "flat.pt")
+    load_what_fits(wide, tmp_path / "flat.pt")
+    slices = torch.rand(1, 3, 64, 64)
+    found, wanted = wide(slices).unflatten(1, (3, 3)), flat(slices[:, 1:2])
+    assert all(torch.allclose(found[:, number], wanted, atol=1e-5) for number in range(3))
 
 
 def test_cross_validation_tests_every_patient_once(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,10 +191,13 @@ def test_a_bad_configuration_is_named(tmp_path: Path, text: str, words: str) -> 
         read_config(path)
 
 
-@pytest.mark.parametrize("name", ["unet2d-lung", "unet2d-infection", "segnet", "unet-saood", "unet-kinds"])
-def test_the_shipped_configurations_are_valid_and_keep_test_patients_apart(name: str) -> None:
-    folder = Path(__file__).parents[3] / "inference" / "training" / "configs"
-    config = read_config(folder / f"{name}.yaml")
+CONFIGURATIONS = sorted((Path(__file__).parents[3] / "inference" / "training" / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_the_shipped_configurations_are_valid_and_keep_test_patients_apart(path: Path) -> None:
+    config = read_config(path)
+    assert config.name == path.stem
     assert not set(config.test) & set(config.validation)
 
 

@@ -167,3 +167,24 @@ def test_analyses_come_before_registrations(scan, patient, clinician, as_clinici
     claimed = claim("worker")
     assert claimed is not None
     assert claimed.pipeline == "hu-baseline"
+
+
+def test_the_explanation_image_is_shown_with_its_result_and_put_on_record(scan, as_radiologist, tmp_path: Path) -> None:
+    revision = current_segmentation(scan)
+    address = f"/api/v1/scans/{scan.pk}/explanation.png"
+    assert as_radiologist.get(address).status_code == 404, "this pipeline made none"
+    path_of(f"{revision.folder}/explanation.png").write_bytes(b"picture")
+    assert "data-open-explanation" in as_radiologist.get(f"/scans/{scan.pk}/").content.decode()
+    looks = AuditEvent.objects.filter(action="view").count()
+    answer = as_radiologist.get(f"{address}?revision={revision.number}")
+    assert b"".join(answer.streaming_content) == b"picture"
+    assert answer["Cache-Control"] == "private, no-store"
+    assert AuditEvent.objects.filter(action="view").count() == looks + 1
+
+
+def test_a_correction_shows_the_explanation_of_the_result_it_corrects(scan, as_radiologist, tmp_path: Path) -> None:
+    path_of(f"{current_segmentation(scan).folder}/explanation.png").write_bytes(b"picture")
+    sent = {"reason": "Vessel.", "based_on": 1, "infection": mask_without_infection(scan, tmp_path)}
+    assert as_radiologist.post(f"/api/v1/scans/{scan.pk}/revisions/", sent).status_code == 201
+    answer = as_radiologist.get(f"/api/v1/scans/{scan.pk}/explanation.png?revision=2")
+    assert b"".join(answer.streaming_content) == b"picture"

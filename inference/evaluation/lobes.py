@@ -1,0 +1,119 @@
+"""Lobes: the network and the atlas on synthetic CT of people whose maps trained neither, and on a patient's CT."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.device import Device, pick_device
+from inference.io import read_input
+from inference.labels import INFECTED_LABELS, LobeLabel
+from inference.lobes import LOBES_OF, paint_lung
+from inference.metrics import Confusion, hd95_mm
+from inference.networks.ctsunet import CtsUNet
+from inference.pipeline import analyse
+from inference.progress import Progress
+from inference.segmenters import Segmenter
+from inference.training.config import TrainingConfig
+from inference.training.fit import state_of
+from inference.training.lobe_atlas import frequencies_in, sides_of
+from inference.training.lobes import found_lobes, lobe_maps, lobes_in
+from inference.training.synthetic_ct import VOXEL_MM, LobeMap, synthetic_ct
+
+RESULT = Path(__file__).parent / "results" / "lobes.json"
+#: Seed of the imagined scans; training and validation use others.
+SEED = 91
+#: A lobe counts as infected on a slice from so many square millimetres on.
+LEAST_MM2 = 50.0
+
+
+def evaluate_lobes(config: TrainingConfig, checkpoint: Path) -> dict[str, Any]:
+    """IoU and HD95 by lobe on the maps in `config.test`; writes and returns them.
+
+    Lungs are those of the maps, for both methods. The atlas is built anew from the maps that are not tested.
+    """
+    network, place = CtsUNet(config.width), pick_device("auto")
+    network.load_state_dict(state_of(checkpoint))
+    network.eval().to(place.torch_device)
+    maps = lobe_maps(Path(config.datasets) / "lobe_masks")
+    atlas = _atlas_of([person for person in maps if person.name not in config.test])
+    rng = np.random.default_rng(SEED)
+    rows = [_row(network, place, atlas, person, rng) for person in maps if person.name in config.test]
+    result = {
+        "maps": [row["map"] for row in rows],
+        "voxel_mm": VOXEL_MM,
+        **{method: _means([row[method] for row in rows]) for method in ("network", "atlas")},
+        "cases": rows,
+    }
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _row(network: CtsUNet, place: Device, atlas: Any, person: LobeMap, rng: np.random.Generator) -> dict[str, Any]:
+    truth = lobes_in(person.labels).numpy().astype(np.uint8)
+    by_network = found_lobes(network, synthetic_ct(person, rng), person, place).numpy().astype(np.uint8)
+    by_atlas, lung = np.zeros_like(truth), sides_of(truth)
+    for side, names in LOBES_OF.items():
+        paint_lung(by_atlas, lung, side, names, np.rint(255 * atlas[side]).astype(np.uint8))
+    return {
+        "map": person.name,
+        "network": lobe_agreement(by_network, truth),
+        "atlas": lobe_agreement(by_atlas, truth),
+    }
+
+
+def lobe_agreement(found: NDArray[np.uint8], truth: NDArray[np.uint8]) -> dict[str, dict[str, float | None]]:
+    """IoU and HD95 (mm, on the grid of the maps) by lobe."""
+    result = {}
+    for lobe in LobeLabel:
+        pair = (found == lobe, truth == lobe)
+        distance = hd95_mm(*pair, (VOXEL_MM, VOXEL_MM, VOXEL_MM))
+        result[lobe.name] = {
+            "iou": round(Confusion.of(*pair).metrics()["iou"] or 0.0, 4),
+            "hd95_mm": None if distance is None else round(distance, 1),
+        }
+    return result
+
+
+def _means(cases: list[dict[str, dict[str, float | None]]]) -> dict[str, Any]:
+    iou = {lobe.name: round(float(np.mean([case[lobe.name]["iou"] for case in cases])), 4) for lobe in LobeLabel}
+    far = [case[lobe.name]["hd95_mm"] for case in cases for lobe in LobeLabel if case[lobe.name]["hd95_mm"] is not None]
+    mean = round(float(np.mean(list(iou.values()))), 4)
+    return {"iou": {**iou, "mean": mean}, "hd95_mm": round(float(np.mean(far)), 1)}  # type: ignore[arg-type]
+
+
+def _atlas_of(maps: list[LobeMap]) -> Any:
+    single = [frequencies_in(lobes_in(person.labels).numpy().astype(np.uint8)) for person in maps]
+    return {side: np.mean([frequencies[side] for frequencies in single], axis=0) for side in LOBES_OF}
+
+
+def infected_lobes(
+    scan: Path, marked: Path, pipelines: Mapping[str, tuple[Any, Segmenter]]
+) -> dict[str, dict[str, float | None]]:
+    """Agreement with readers who marked, slice by slice from the head, which lobes are infected.
+
+    Dice over all pairs of slice and lobe, with sensitivity and specificity; by pipeline.
+    """
+    reading = read_input(scan, lambda _: None)
+    with marked.open() as file:
+        lines = [[line[lobe.name] == "1" for lobe in LobeLabel] for line in csv.DictReader(file)]
+    truth = np.asarray(lines[::-1], np.bool_)
+    result = {}
+    for name, (entry, segmenter) in pipelines.items():
+        masks = analyse(reading, entry, segmenter, Progress()).masks
+        _, height, width = reading.volume.geometry.spacing_zyx_mm
+        infected = np.isin(masks.infection.labels, INFECTED_LABELS)
+        found = np.stack(
+            [
+                (infected & (masks.lobes.labels == lobe)).sum(axis=(1, 2)) * height * width > LEAST_MM2
+                for lobe in LobeLabel
+            ],
+            axis=1,
+        )
+        metrics = Confusion.of(found, truth).metrics()
+        result[name] = {key: metrics[key] for key in ("dice", "sensitivity", "specificity", "ppv")}
+    return result

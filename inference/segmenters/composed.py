@@ -1,0 +1,102 @@
+"""Pipelines put together from parts: a model card names how lung, infection and lobes are found."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.catalogue import card_of
+from inference.device import Device, pick_device
+from inference.progress import OnProgress, part_of
+from inference.quality import QualityNote
+from inference.segmenters import InfectionFinder, LobeFinder, LungFinder
+from inference.volume import Mask, Volume
+
+#: Where each method of a model card lives. A module offers `load_lung`, `load_infection`, `load_lobes` or
+#: `load_candidates`, each called with the part, its file and the device.
+METHODS = {
+    "thresholds": "inference.segmenters.hu_baseline",
+    "slices": "inference.segmenters.slices",
+    "cubes": "inference.segmenters.cubes",
+    "atlas": "inference.segmenters.atlas",
+    "ctsunet": "inference.segmenters.lobes",
+    "resnet18": "inference.segmenters.candidates",
+}
+
+
+class Judge(Protocol):
+    """Drops candidates of infection that are healthy tissue."""
+
+    def without_healthy(self, volume: Volume, kinds: NDArray[np.uint8], on_progress: OnProgress) -> NDArray[np.uint8]:
+        """`InfectionLabel` map without them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """One segmenter out of three finders, and perhaps a filter of candidates (Wu et al.)."""
+
+    lung: LungFinder
+    infection: InfectionFinder
+    lobes: LobeFinder
+
+    @property
+    def closing_mm(self) -> float:
+        """As the lung finder needs it."""
+        return self.lung.closing_mm
+
+    def lung_probability(self, volume: Volume, on_progress: OnProgress) -> NDArray[np.uint8]:
+        """Probability of lung, 0..255, axes z, y, x."""
+        return self.lung.lung_probability(volume, on_progress)
+
+    def infection_kinds(self, volume: Volume, lung: Mask, on_progress: OnProgress) -> NDArray[np.uint8]:
+        """`InfectionLabel` for each voxel."""
+        return self.infection.infection_kinds(volume, lung, on_progress)
+
+    def infection_saliency(self, volume: Volume, lung: Mask, z: int) -> NDArray[np.float32] | None:
+        """Of the infection finder."""
+        return self.infection.infection_saliency(volume, lung, z)
+
+    def find_lobes(self, volume: Volume, lung: Mask) -> tuple[Mask, tuple[QualityNote, ...]]:
+        """`LobeLabel` for each lung voxel, and what a reader must know about them."""
+        return self.lobes.find_lobes(volume, lung)
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """An infection finder whose candidates a classifier judges."""
+
+    finder: InfectionFinder
+    judge: Judge
+
+    def infection_kinds(self, volume: Volume, lung: Mask, on_progress: OnProgress) -> NDArray[np.uint8]:
+        """What the finder found, without the candidates judged healthy."""
+        kinds = self.finder.infection_kinds(volume, lung, part_of(on_progress, 0.0, 0.7))
+        kinds[lung.labels == 0] = 0
+        return self.judge.without_healthy(volume, kinds, part_of(on_progress, 0.7, 1.0))
+
+    def infection_saliency(self, volume: Volume, lung: Mask, z: int) -> NDArray[np.float32] | None:
+        """Of the finder: it says where to look, the judge only drops."""
+        return self.finder.infection_saliency(volume, lung, z)
+
+
+def load(name: str, device: str) -> Composed:
+    """The pipeline of a model card.
+
+    Raises:
+        MissingWeights: a file is absent or not the one the card names.
+    """
+    card = card_of(name)
+    parts, files, place = card["parameters"], card["files"], pick_device(device)
+    infection: InfectionFinder = _finder("infection", parts, files, place)
+    if "candidates" in parts:
+        infection = Filtered(infection, _finder("candidates", parts, files, place))
+    return Composed(_finder("lung", parts, files, place), infection, _finder("lobes", parts, files, place))
+
+
+def _finder(role: str, parts: dict[str, Any], files: dict[str, Any], device: Device) -> Any:
+    """Load one part; only the modules that a pipeline needs are imported, some take seconds."""
+    module = importlib.import_module(METHODS[parts[role]["method"]])
+    return getattr(module, f"load_{role}")(parts[role], files.get(role), device)

@@ -1,0 +1,162 @@
+"""Pipelines put together from parts."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from inference.catalogue import card_of, catalogue
+from inference.device import pick_device
+from inference.geometry import Geometry
+from inference.labels import InfectionLabel
+from inference.pipeline import load_segmenter
+from inference.progress import OnProgress, ignore_progress
+from inference.segmenters.composed import Composed, Filtered
+from inference.segmenters.cubes import CubeFinder
+from inference.segmenters.lobes import NetworkLobes
+from inference.segmenters.slices import BATCH_SLICES, SliceInfection, SliceNetwork
+from inference.volume import Mask, Volume
+
+
+def volume_of(hu: NDArray[np.int16], spacing: tuple[float, float, float] = (5.0, 1.0, 1.0)) -> Volume:
+    return Volume(hu, Geometry(hu.shape, spacing))
+
+
+class MiddleAndNeighbours(nn.Module):
+    """2.5D without learning: the sigmoid of each slice's own mean, in the place of that slice."""
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        means = slices.mean(dim=(2, 3), keepdim=True).clamp(1e-4, 1 - 1e-4)
+        return torch.logit(means).expand(-1, -1, *slices.shape[2:])
+
+
+def test_in_25d_every_slice_gets_its_own_masks_across_batches() -> None:
+    levels = np.linspace(-1000, 400, 2 * BATCH_SLICES + 3)
+    planes = np.repeat(levels, 256 * 256).reshape(-1, 256, 256).astype(np.int16)
+    device = pick_device("cpu")
+    whole = SliceNetwork(MiddleAndNeighbours(), device, is_exclusive=False, slices=3)
+    single = SliceNetwork(MiddleAndNeighbours(), device, is_exclusive=False, slices=1)
+    found, wanted = (torch.cat([shares for _, shares in network.batches(planes)]) for network in (whole, single))
+    assert found.shape == wanted.shape == (len(levels), 1, 256, 256)
+    assert torch.allclose(found, wanted, atol=0.02)
+
+
+def test_the_mirror_image_is_heard_too() -> None:
+    class LeftHalf(nn.Module):
+        def forward(self, slices: torch.Tensor) -> torch.Tensor:
+            logits = torch.full_like(slices, -4.0)
+            logits[..., : slices.shape[3] // 2] = 4.0
+            return logits
+
+    planes = np.zeros((1, 256, 256), np.int16)
+    network = SliceNetwork(LeftHalf(), pick_device("cpu"), is_exclusive=False, mirrored=True)
+    ((_, shares),) = network.batches(planes)
+    assert torch.allclose(shares, torch.full_like(shares, 0.5), atol=0.01)
+
+
+def test_a_masked_network_sees_nothing_but_lung() -> None:
+    seen = []
+
+    class Spy(nn.Module):
+        def forward(self, slices: torch.Tensor) -> torch.Tensor:
+            seen.append(slices)
+            return torch.zeros(len(slices), 4, *slices.shape[2:])
+
+    hu = np.full((2, 64, 64), 300, np.int16)
+    lung = np.zeros(hu.shape, np.uint8)
+    lung[:, 10:50, 10:50] = 1
+    network = SliceNetwork(Spy(), pick_device("cpu"), is_exclusive=True)
+    finder = SliceInfection(network, 0.9, kinds=True, is_masked=True)
+    volume = volume_of(hu)
+    kinds = finder.infection_kinds(volume, Mask(lung, volume.geometry), ignore_progress)
+    assert not kinds.any()
+    assert float(seen[0][:, :, 0, 0].max()) < 0.2, "the corner lies outside the lung"
+    assert float(seen[0].max()) > 0.7
+
+
+class Everything:
+    def infection_kinds(self, volume: Volume, lung: Mask, on_progress: OnProgress) -> NDArray[np.uint8]:
+        on_progress(1.0)
+        return np.full(volume.hu.shape, InfectionLabel.GROUND_GLASS, np.uint8)
+
+    def infection_saliency(self, volume: Volume, lung: Mask, z: int) -> None:
+        return None
+
+
+@dataclass
+class Recorder:
+    shares: list[float] = field(default_factory=list)
+    seen: int = 0
+
+    def without_healthy(self, volume: Volume, kinds: NDArray[np.uint8], on_progress: OnProgress) -> NDArray[np.uint8]:
+        self.seen = int(np.count_nonzero(kinds))
+        on_progress(1.0)
+        return np.zeros_like(kinds)
+
+
+def test_the_judge_sees_what_lies_inside_the_lung_alone() -> None:
+    volume = volume_of(np.zeros((2, 8, 8), np.int16))
+    lung = Mask(np.zeros((2, 8, 8), np.uint8), volume.geometry)
+    lung.labels[0, :4] = 1
+    judge = Recorder()
+    assert not Filtered(Everything(), judge).infection_kinds(volume, lung, judge.shares.append).any()
+    assert judge.seen == 32
+    assert judge.shares == [0.7, 1.0]
+
+
+def test_a_3d_network_is_brought_back_to_the_scans_own_grid() -> None:
+    class Halves(nn.Module):
+        """Infection in the half of a patch that is brighter than the scan's mean."""
+
+        def forward(self, patches: torch.Tensor) -> torch.Tensor:
+            logits = torch.zeros(len(patches), 4, *patches.shape[2:])
+            logits[:, 3] = patches[:, 0] * 20
+            return logits
+
+    hu = np.full((10, 200, 180), -900, np.int16)
+    hu[5:] = 0
+    volume = volume_of(hu, (8.0, 2.0, 2.0))
+    everywhere = Mask(np.ones(hu.shape, np.uint8), volume.geometry)
+    kinds = CubeFinder(Halves(), pick_device("cpu")).infection_kinds(volume, everywhere, ignore_progress)
+    assert (kinds[6:] == InfectionLabel.INFECTED).all()
+    assert not kinds[:4].any()
+
+
+class UnsureLobes(nn.Module):
+    """Upper lobes above, lower lobes below, and never a middle lobe."""
+
+    def overview(self, coarse: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(coarse), 7, *coarse.shape[2:])
+
+    def detail(self, crops: torch.Tensor, context: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+        logits = torch.zeros(len(crops), 7, *crops.shape[2:])
+        levels = torch.linspace(float(low[0, 0]), float(high[0, 0]), crops.shape[2])[:, None, None]
+        for upper, lower in ((1, 3), (4, 5)):
+            logits[:, upper], logits[:, lower] = (levels > 0.5) * 9.0, (levels <= 0.5) * 9.0
+        logits[:, 2] = -9.0
+        return logits
+
+
+def test_lobes_stay_within_their_lung_and_doubt_is_said() -> None:
+    hu = np.full((40, 60, 80), -800, np.int16)
+    lung = np.zeros(hu.shape, np.uint8)
+    lung[4:36, 10:50, 8:36], lung[4:36, 10:50, 44:72] = 1, 2
+    volume = volume_of(hu, (5.0, 1.0, 1.0))
+    lobes, notes = NetworkLobes(UnsureLobes(), pick_device("cpu")).find_lobes(volume, Mask(lung, volume.geometry))  # type: ignore[arg-type]
+    assert set(np.unique(lobes.labels[lung == 1])) <= {1, 2, 3}
+    assert set(np.unique(lobes.labels[lung == 2])) <= {4, 5}
+    assert not lobes.labels[lung == 0].any()
+    assert (lobes.labels[30][lung[30] == 1] == 1).mean() > 0.95
+    assert {note.code for note in notes} == {"lobes-doubtful", "lobes-thick-slices"}
+    assert "RML" in notes[0].text
+
+
+@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
+def test_every_pipeline_loads_with_its_own_weights(entry) -> None:
+    segmenter = load_segmenter(entry, "cpu")
+    assert segmenter.closing_mm >= 0
+    if "lung" in card_of(entry.name)["parameters"] and entry.module.endswith("composed"):
+        assert isinstance(segmenter, Composed)
