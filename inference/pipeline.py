@@ -13,7 +13,7 @@ from inference.io import Reading, to_axial
 from inference.labels import InfectionLabel
 from inference.preprocess.chest import Chest
 from inference.preprocess.lungs import clean_lungs, lung_notes
-from inference.progress import OnProgress, Progress, Stage, part_of
+from inference.progress import OnProgress, Progress, Stage, ignore_progress, part_of
 from inference.quality import QualityNote
 from inference.segmenters import Segmenter
 from inference.volume import Mask, Volume
@@ -60,11 +60,20 @@ def analyse(reading: Reading, entry: PipelineEntry, segmenter: Segmenter, progre
     return Analysis(masks, {**figures, **_provenance(entry, notes)}, picture)
 
 
-def _lungs(reading: Reading, axial: Volume, segmenter: Segmenter, on_progress: OnProgress) -> Mask:
+def find_lungs(axial: Volume, segmenter: Segmenter, on_progress: OnProgress = ignore_progress) -> Mask:
+    """`LungLabel` of an axial volume.
+
+    Raises:
+        NoLungs: there is no pair of lungs to measure.
+    """
     probability = segmenter.lung_probability(axial, part_of(on_progress, 0.0, 0.7))
     chest = Chest.survey(axial)
+    return clean_lungs(axial, probability, chest, segmenter.closing_mm, part_of(on_progress, 0.7, 1.0))
+
+
+def _lungs(reading: Reading, axial: Volume, segmenter: Segmenter, on_progress: OnProgress) -> Mask:
     try:
-        return clean_lungs(axial, probability, chest, segmenter.closing_mm, part_of(on_progress, 0.7, 1.0))
+        return find_lungs(axial, segmenter, on_progress)
     except NoLungs as refusal:
         # What was odd about the series may be why.
         noted = " ".join(note.text for note in reading.quality)

@@ -7,7 +7,7 @@ from inference.io.archive import expand
 from inference.io.files import NamedFile, Rejection
 from inference.io.header import AcquisitionTime, InstanceHeader, PatientIdentity, SeriesHeader, SeriesKind
 from inference.io.inspection import Inspection, inspect
-from inference.io.masks import read_mask, write_mask
+from inference.io.masks import read_mask, write_mask, write_volume
 from inference.io.orientation import AxialView, to_axial
 from inference.io.pixels import read_series
 from inference.io.reading import Reading, read_input
@@ -32,4 +32,5 @@ __all__ = [
     "to_axial",
     "volume_suffix",
     "write_mask",
+    "write_volume",
 ]

@@ -23,6 +23,7 @@ from inference.progress import ignore_progress
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases
 from inference.training.fit import Fit, state_of
+from inference.training.layouts import extra_cases
 from inference.volume import Mask, Volume
 
 #: Whose candidates are judged.
@@ -72,7 +73,8 @@ def train_candidates(config: TrainingConfig, place: Device) -> Path:
     Raises:
         BadConfiguration: data are missing, or a split leaves nothing to train or validate on.
     """
-    marked = [case for case in real_cases(Path(config.datasets)) if case.infection is not None]
+    own = real_cases(Path(config.datasets)) if config.datasets else iter(())
+    marked = [case for case in (*own, *extra_cases(config.extra)) if case.infection is not None]
     training = [case for case in marked if case.patient not in {*config.test, *config.validation}]
     validation, test = (
         [case for case in marked if case.patient in names] for names in (config.validation, config.test)

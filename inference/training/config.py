@@ -53,6 +53,8 @@ class TrainingConfig:
     patience: int = 0
     #: Checkpoint to start from, as far as its layers fit; empty: from random weights.
     start: str = ""
+    #: Further data sets, each as LAYOUT:FOLDER; the layouts are in `inference.training.layouts`.
+    extra: list[str] = field(default_factory=list)
     #: Share of the draws that fall to cases of the other sets (their test patients left out); 0: none train beside.
     beside_share: float = 0.0
     #: Tested as the mean of a slice and its mirror image.

@@ -18,6 +18,7 @@ from inference.metrics import Confusion
 from inference.preprocess.slices import lung_box
 from inference.training.config import Task, TrainingConfig
 from inference.training.datasets import Case, beside_cases, cases_of, synthetic_cases
+from inference.training.layouts import extra_cases
 from inference.training.loop import fit, predicted_labels
 from inference.training.networks import OUTPUTS, build_network
 from inference.training.samples import Samples, samples_of, truth_of
@@ -29,7 +30,8 @@ DECIMALS = 4
 
 def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, Any]:
     """Train and test every fold; writes and returns every metric. `test` and `validation` are not used."""
-    cases = list(cases_of(Path(config.datasets), config.task))
+    own = cases_of(Path(config.datasets), config.task) if config.datasets else iter(())
+    cases = [*own, *extra_cases(config.extra)]
     patients = sorted({case.patient for case in cases if config.task == "lung" or case.infection is not None})
     np.random.default_rng(config.seed).shuffle(patients)
     place = pick_device(device)
@@ -40,9 +42,9 @@ def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, An
         tested = patients[fold :: config.folds]
         # Half of the next fold chooses the checkpoint: about 70, 10 and 20 % of the patients with five folds.
         validated = patients[(fold + 1) % config.folds :: config.folds][::2]
-        own = _tested(config, fold, cases, tested, validated, place, guests)
-        counts.update(own)
-        folds.append(_pooled(list(own.values())))
+        tested_here = _tested(config, fold, cases, tested, validated, place, guests)
+        counts.update(tested_here)
+        folds.append(_pooled(list(tested_here.values())))
     result = {
         "name": config.name,
         "network": config.network,

@@ -11,8 +11,9 @@ from inference.preprocess.slices import normalised
 from inference.training.augment import augmented
 from inference.training.candidates import train_candidates
 from inference.training.config import Task, TrainingConfig
-from inference.training.datasets import Case, training_cases
+from inference.training.datasets import Case
 from inference.training.fit import Fit
+from inference.training.layouts import configured_cases
 from inference.training.lobes import train_lobes
 from inference.training.losses import balanced_entropy, loss_of, median_frequency_weights
 from inference.training.networks import OUTPUTS, build_network
@@ -35,7 +36,7 @@ def train(config: TrainingConfig, device: str = "auto") -> Path:
         return train_candidates(config, pick_device(device))
     if config.task == "volume":
         return train_patches(config, pick_device(device))
-    cases = list(training_cases(Path(config.datasets), config.task, config.phantoms))
+    cases = list(configured_cases(config))
     held_out = {*config.test, *config.validation}
     training = [case for case in cases if case.patient not in held_out]
     validation = [case for case in cases if case.patient in set(config.validation)]

@@ -29,6 +29,7 @@ from inference.segmenters.cubes import patch_shares
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases, synthetic_cases
 from inference.training.fit import Fit
+from inference.training.layouts import extra_cases
 
 #: Every change of a patch is made with this probability (section on data augmentation).
 CHANCE = 0.15
@@ -42,7 +43,8 @@ def train_patches(config: TrainingConfig, place: Device) -> Path:
     Raises:
         BadConfiguration: data are missing, or a split leaves nothing to train or validate on.
     """
-    marked = [case for case in real_cases(Path(config.datasets)) if case.infection is not None]
+    own = real_cases(Path(config.datasets)) if config.datasets else iter(())
+    marked = [case for case in (*own, *extra_cases(config.extra)) if case.infection is not None]
     training = [case for case in marked if case.patient not in {*config.test, *config.validation}]
     validation = [case for case in marked if case.patient in config.validation]
     if not training or not validation:
