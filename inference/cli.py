@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="time the pipelines on a synthetic scan, as JSON")
     bench.add_argument("--slices", type=int, default=300)
     bench.add_argument("--size", type=int, default=512)
+    bench.add_argument("--pipeline", action="append", default=[], help="only this one; may be given several times")
     bench.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     bench.set_defaults(handler="inference.commands.bench:run")
 
@@ -109,6 +110,17 @@ def _parser() -> argparse.ArgumentParser:
     held_out.add_argument("config", type=Path)
     held_out.add_argument("--pipeline", action="append", default=[], help="only this one; may be given several times")
     held_out.set_defaults(handler="inference.commands.report:held_out")
+
+    thresholds = commands.add_parser("thresholds", help="sweep the HU thresholds of the baseline")
+    thresholds.add_argument("config", type=Path, help="its test patients are left out")
+    thresholds.set_defaults(handler="inference.commands.report:thresholds")
+
+    lobes = commands.add_parser("lobes-evaluation", help="measure lobes by network and atlas on held-out lobe maps")
+    lobes.add_argument("config", type=Path)
+    lobes.add_argument("checkpoint", type=Path, help="of the network: .pt or .safetensors")
+    lobes.add_argument("--scan", type=Path, help="CT whose infected lobes radiologists marked slice by slice")
+    lobes.add_argument("--marked", type=Path, help="their marks as CSV: slice_from_head and a column a lobe")
+    lobes.set_defaults(handler="inference.commands.report:lobes")
 
     report = commands.add_parser("report", help="write docs/evaluation.md from the stored results")
     report.add_argument("target", type=Path, nargs="?", default=Path("docs/evaluation.md"))

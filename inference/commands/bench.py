@@ -11,15 +11,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from inference.catalogue import catalogue
+from inference.catalogue import DEFAULT_PIPELINE, catalogue, pipeline_named
 from inference.device import pick_device
 from inference.errors import InferenceError
+from inference.evaluation.arithmetic import arithmetic
 
 COMMAND = (sys.executable, "-m", "inference")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Make the scan, analyse it with every pipeline, and print the table as JSON."""
+    """Make the scan, analyse it with the pipelines (all unless some are named), and print the table as JSON."""
     with tempfile.TemporaryDirectory(prefix="lungtrend-bench-") as folder:
         size, slices = str(options.size), str(options.slices)
         scans = Path(folder) / "scans"
@@ -29,9 +30,10 @@ def run(options: argparse.Namespace) -> None:
             "scan": {"slices": options.slices, "size": options.size, "infected_ml": scan["infected_ml"]},
             "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
             "device": pick_device(options.device).name,
+            "arithmetic": arithmetic(DEFAULT_PIPELINE, options.device),
             "pipelines": [
                 _measured(entry.name, scans / scan["folder"], Path(folder) / entry.name, options.device)
-                for entry in catalogue()
+                for entry in [pipeline_named(name) for name in options.pipeline] or catalogue()
             ],
         }
     print(json.dumps(table, indent=1))

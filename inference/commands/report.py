@@ -4,7 +4,9 @@ import argparse
 import json
 
 from inference.evaluation.held_out import evaluate_held_out
+from inference.evaluation.lobes import add_marked_scan, evaluate_lobes
 from inference.evaluation.report import write_report
+from inference.evaluation.thresholds import sweep_thresholds
 from inference.training.config import read_config
 
 
@@ -12,6 +14,19 @@ def held_out(options: argparse.Namespace) -> None:
     """Measure and store; takes minutes."""
     results = evaluate_held_out(read_config(options.config), options.pipeline)
     print(json.dumps({name: figures["summary"] for name, figures in results.items()}, indent=1))
+
+
+def thresholds(options: argparse.Namespace) -> None:
+    """Sweep and store."""
+    print(json.dumps(sweep_thresholds(read_config(options.config)), indent=1))
+
+
+def lobes(options: argparse.Namespace) -> None:
+    """Measure and store."""
+    result = evaluate_lobes(read_config(options.config), options.checkpoint)
+    if options.scan and options.marked:
+        result = add_marked_scan(options.scan, options.marked)
+    print(json.dumps({key: value for key, value in result.items() if key != "cases"}, indent=1))
 
 
 def report(options: argparse.Namespace) -> None:

@@ -2,22 +2,21 @@
 
 import csv
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.catalogue import pipeline_named
 from inference.device import Device, pick_device
-from inference.io import read_input
+from inference.io import read_input, to_axial
 from inference.labels import INFECTED_LABELS, LobeLabel
-from inference.lobes import LOBES_OF, paint_lung
+from inference.lobes import LOBES_OF, label_lobes, paint_lung
 from inference.metrics import Confusion, hd95_mm
 from inference.networks.ctsunet import CtsUNet
-from inference.pipeline import analyse
+from inference.pipeline import analyse, find_lungs, load_segmenter
 from inference.progress import Progress
-from inference.segmenters import Segmenter
 from inference.training.config import TrainingConfig
 from inference.training.fit import state_of
 from inference.training.lobe_atlas import frequencies_in, sides_of
@@ -91,29 +90,38 @@ def _atlas_of(maps: list[LobeMap]) -> Any:
     return {side: np.mean([frequencies[side] for frequencies in single], axis=0) for side in LOBES_OF}
 
 
-def infected_lobes(
-    scan: Path, marked: Path, pipelines: Mapping[str, tuple[Any, Segmenter]]
-) -> dict[str, dict[str, float | None]]:
-    """Agreement with readers who marked, slice by slice from the head, which lobes are infected.
+def add_marked_scan(scan: Path, marked: Path) -> dict[str, Any]:
+    """Add the agreement with readers who marked, slice by slice from the head, which lobes are infected.
 
-    Dice over all pairs of slice and lobe, with sensitivity and specificity; by pipeline.
+    Dice, sensitivity, specificity and PPV over all pairs of slice and lobe, lobes by `ctsunet` and by the atlas, both
+    with the infection of the pipeline `ctsunet`.
+
+    Raises:
+        InferenceError: the scan cannot be read.
     """
-    reading = read_input(scan, lambda _: None)
+    result: dict[str, Any] = json.loads(RESULT.read_text())
+    reading = read_input(scan)
+    entry = pipeline_named("ctsunet")
+    masks = analyse(reading, entry, load_segmenter(entry, "auto"), Progress()).masks
+    axial = to_axial(reading.volume).volume
+    by_atlas, _ = label_lobes(find_lungs(axial, load_segmenter(entry, "auto")))
+    infected = np.isin(masks.infection.labels, INFECTED_LABELS)
     with marked.open() as file:
         lines = [[line[lobe.name] == "1" for lobe in LobeLabel] for line in csv.DictReader(file)]
     truth = np.asarray(lines[::-1], np.bool_)
-    result = {}
-    for name, (entry, segmenter) in pipelines.items():
-        masks = analyse(reading, entry, segmenter, Progress()).masks
-        _, height, width = reading.volume.geometry.spacing_zyx_mm
-        infected = np.isin(masks.infection.labels, INFECTED_LABELS)
-        found = np.stack(
-            [
-                (infected & (masks.lobes.labels == lobe)).sum(axis=(1, 2)) * height * width > LEAST_MM2
-                for lobe in LobeLabel
-            ],
-            axis=1,
-        )
-        metrics = Confusion.of(found, truth).metrics()
-        result[name] = {key: metrics[key] for key in ("dice", "sensitivity", "specificity", "ppv")}
+    _, height_mm, width_mm = reading.volume.geometry.spacing_zyx_mm
+    result["patient"] = {
+        name: slice_agreement(infected, lobes, truth, height_mm * width_mm)
+        for name, lobes in (("ctsunet", masks.lobes.labels), ("atlas", by_atlas.labels))
+    }
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
     return result
+
+
+def slice_agreement(
+    infected: NDArray[np.bool_], lobes: NDArray[np.uint8], truth: NDArray[np.bool_], pixel_mm2: float
+) -> dict[str, float | None]:
+    """Agreement of infected lobes (z, y, x) with marks (slice, lobe), over all pairs of slice and lobe."""
+    areas = [np.count_nonzero(infected & (lobes == lobe), axis=(1, 2)) * pixel_mm2 for lobe in LobeLabel]
+    metrics = Confusion.of(np.stack(areas, axis=1) > LEAST_MM2, truth).metrics()
+    return {key: metrics[key] for key in ("dice", "sensitivity", "specificity", "ppv")}

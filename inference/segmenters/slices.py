@@ -205,7 +205,12 @@ def load_infection(part: dict[str, Any], file: dict[str, str], device: Device) -
     )
 
 
-def _network(part: dict[str, Any], file: dict[str, str], device: Device) -> SliceNetwork:
+def network_of(part: dict[str, Any], file: dict[str, str]) -> nn.Module:
+    """The network of a model card's part with its weights, ready for inference.
+
+    Raises:
+        MissingWeights: the file is absent or not the one the model card names.
+    """
     slices, outputs, base = part.get("slices", 1), part["outputs"], part["base_channels"]
     network: nn.Module
     if part["network"] == "segnet":
@@ -215,11 +220,15 @@ def _network(part: dict[str, Any], file: dict[str, str], device: Device) -> Slic
     else:
         network = UNet(outputs * slices, base, inputs=slices)
     network.load_state_dict(verified_weights(file))
-    ready = fused(network).to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return fused(network)
+
+
+def _network(part: dict[str, Any], file: dict[str, str], device: Device) -> SliceNetwork:
+    network = network_of(part, file).to(device.torch_device)
     return SliceNetwork(
-        ready,
+        network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         device,
-        is_exclusive=part["network"] != "bifurcated" and outputs > 1,
-        slices=slices,
+        is_exclusive=part["network"] != "bifurcated" and part["outputs"] > 1,
+        slices=part.get("slices", 1),
         mirrored=part.get("mirrored", False),
     )

@@ -1,5 +1,6 @@
 """Training on single slices: one network, lung or infection."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from inference.training.augment import augmented
 from inference.training.candidates import train_candidates
 from inference.training.config import Task, TrainingConfig
 from inference.training.datasets import Case
-from inference.training.fit import Fit
+from inference.training.fit import Fit, state_of
 from inference.training.layouts import configured_cases
 from inference.training.lobes import train_lobes
 from inference.training.losses import balanced_entropy, loss_of, median_frequency_weights
@@ -22,6 +23,10 @@ from inference.training.samples import Samples, samples_of
 
 VALIDATION_BATCH = 32
 THRESHOLD = 0.5
+#: Tried on validation slices where the paper chooses the threshold there.
+THRESHOLDS = tuple(round(0.1 + 0.05 * step, 2) for step in range(17))
+#: Label of infection of the task `lung-infection`.
+INFECTED = 2
 
 
 def train(config: TrainingConfig, device: str = "auto") -> Path:
@@ -40,7 +45,25 @@ def train(config: TrainingConfig, device: str = "auto") -> Path:
     held_out = {*config.test, *config.validation}
     training = [case for case in cases if case.patient not in held_out]
     validation = [case for case in cases if case.patient in set(config.validation)]
-    return fit(config, training, validation, pick_device(device))
+    place = pick_device(device)
+    last = fit(config, training, validation, place)
+    if config.task == "lung-infection":
+        _store_threshold(config, validation, place)
+    return last
+
+
+def _store_threshold(config: TrainingConfig, validation: list[Case], place: Device) -> None:
+    """Choose the probability from which on a pixel is infected, on validation slices (Yazdekhasty et al.)."""
+    network = build_network(config)
+    network.load_state_dict(state_of(Path(config.out) / f"{config.name}-best.pt"))
+    network.to(place.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    samples = samples_of(validation, config.task, config.phantom_weight)
+    shares = predicted_shares(network, samples, config, place)[:, -1]
+    infected = samples.labels >= INFECTED
+    dice = {threshold: dice_of(shares > threshold, infected) for threshold in THRESHOLDS}
+    best = max(dice, key=lambda threshold: dice[threshold])
+    content = {"threshold": best, "dice": {str(threshold): round(value, 4) for threshold, value in dice.items()}}
+    (Path(config.out) / f"{config.name}-threshold.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
 def fit(
@@ -151,7 +174,11 @@ def _logits(network: nn.Module, inputs: Tensor, place: Device) -> Tensor:
 
 def validation_dice(network: nn.Module, samples: Samples, config: TrainingConfig, place: Device) -> float:
     """Dice of everything marked (for `lung-infection`: of the infection), pooled over the slices held back."""
-    lowest = 2 if config.task == "lung-infection" else 1
-    found, truth = predicted_labels(network, samples, config, place) >= lowest, samples.labels >= lowest
+    lowest = INFECTED if config.task == "lung-infection" else 1
+    return dice_of(predicted_labels(network, samples, config, place) >= lowest, samples.labels >= lowest)
+
+
+def dice_of(found: Tensor, truth: Tensor) -> float:
+    """Dice of two masks; 1 where both are empty."""
     total = int(found.sum() + truth.sum())
     return 2 * int((found & truth).sum()) / total if total else 1.0

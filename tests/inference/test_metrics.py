@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
+from monai.metrics import compute_dice, compute_iou
+from monai.metrics.utils import get_mask_edges, get_surface_distance
+from scipy import ndimage, stats
 from sklearn import metrics as reference
 
 from inference.metrics import Confusion, hd95_mm, mape_percent, pearson_r
+from inference.training.candidates import area_under_roc
 
 RNG = np.random.default_rng(3)
 PAIRS = [(RNG.random((6, 20, 18)) < a, RNG.random((6, 20, 18)) < b) for a, b in ((0.5, 0.5), (0.1, 0.4), (0.9, 0.2))]
@@ -31,6 +36,35 @@ def test_overlap_agrees_with_simpleitk() -> None:
     overlap = sitk.LabelOverlapMeasuresImageFilter()
     overlap.Execute(*images)
     assert Confusion.of(guess, truth).metrics()["dice"] == pytest.approx(overlap.GetDiceCoefficient())
+
+
+@pytest.mark.parametrize(("guess", "truth"), PAIRS)
+def test_overlap_agrees_with_monai(guess, truth) -> None:
+    pair = [torch.from_numpy(mask)[None, None].float() for mask in (guess, truth)]
+    ours = Confusion.of(guess, truth).metrics()
+    assert ours["dice"] == pytest.approx(float(compute_dice(*pair)))
+    assert ours["iou"] == pytest.approx(float(compute_iou(*pair)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_surfaces_lie_as_far_apart_as_monai_measures(seed: int) -> None:
+    rng, spacing = np.random.default_rng(seed), (3.0, 1.2, 0.8)
+    guess, truth = (ndimage.gaussian_filter(rng.random((14, 30, 30)), 2) > 0.5 for _ in range(2))
+    edges = get_mask_edges(guess, truth, crop=False)
+    both_ways = [
+        np.asarray(get_surface_distance(*pair, distance_metric="euclidean", spacing=spacing))
+        for pair in (edges, edges[::-1])
+    ]
+    assert hd95_mm(guess, truth, spacing) == pytest.approx(np.percentile(np.concatenate(both_ways), 95), abs=1e-4)
+
+
+def test_correlation_and_area_agree_with_others() -> None:
+    one, other = RNG.random(40), RNG.random(40)
+    assert pearson_r(one, other) == pytest.approx(stats.pearsonr(one, other).statistic)
+    infected = other > 0.5
+    ours = area_under_roc(torch.from_numpy(one), torch.from_numpy(infected))
+    assert ours == pytest.approx(reference.roc_auc_score(infected, one))
+    assert mape_percent(one, other) == pytest.approx(100 * reference.mean_absolute_percentage_error(other, one))
 
 
 def test_two_empty_masks_agree() -> None:

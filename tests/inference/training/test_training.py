@@ -1,5 +1,6 @@
 """Training on little data: it learns, goes on where it was broken off, and refuses bad configurations."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,11 @@ from inference.device import pick_device
 from inference.errors import BadConfiguration
 from inference.networks.segnet import SegNet
 from inference.networks.unet import UNet, fused
-from inference.training import crossval
+from inference.training import crossval, loop
 from inference.training.config import TrainingConfig, read_config
 from inference.training.datasets import Case, grey_as_hu, real_cases, sirm_cases
 from inference.training.fit import load_what_fits
-from inference.training.loop import fit
+from inference.training.loop import fit, train
 from inference.training.losses import loss_of, median_frequency_weights
 
 
@@ -92,6 +93,19 @@ def test_cross_validation_tests_every_patient_once(config: TrainingConfig, monke
     assert {"any", "ground_glass", "consolidation"} == set(result["pooled"])
     assert len(result["folds"]) == 3
     assert (Path(config.out) / "tiny-crossval.json").exists()
+
+
+def test_the_bifurcated_networks_threshold_is_chosen_on_validation_slices(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "configured_cases", lambda _: iter([disk_case("a", 1), disk_case("b", 2)]))
+    bifurcated = replace(
+        config, task="lung-infection", network="bifurcated", base_channels=8, steps=2, validate_every=2
+    )
+    train(bifurcated, "cpu")
+    stored = json.loads((Path(config.out) / "tiny-threshold.json").read_text())
+    assert stored["dice"][str(stored["threshold"])] == max(stored["dice"].values())
+    assert len(stored["dice"]) == 17
 
 
 def test_rare_classes_weigh_more() -> None:
