@@ -2,6 +2,8 @@
 
 import csv
 import math
+import sys
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from inference.training.curves import draw_curves
 WARM_UP_STEPS, FINAL_RATE_SHARE = 100, 0.01
 AVERAGING = 0.998
 LARGEST_GRADIENT = 5.0
+BAR_WIDTH = 30
 LOG_FIELDS = ("step", "loss", "validation_dice", "learning_rate")
 
 
@@ -60,6 +63,7 @@ class Fit(ABC):
     def run(self) -> Path:
         """Step to the end, or until validation has not improved for long; returns the last checkpoint."""
         config, progress = self.config, self.progress
+        started, first = time.monotonic(), progress.step
         while progress.step < config.steps:
             rate = config.learning_rate * rate_share(progress.step, config.steps)
             for group in self._optimiser.param_groups:
@@ -67,6 +71,8 @@ class Fit(ABC):
             loss = self._step()
             self._averaged.update_parameters(self.network)
             progress.step += 1
+            if sys.stdout.isatty():
+                print(bar(config.name, progress.step, config.steps, first, time.monotonic() - started), end="\r")
             if progress.step % config.validate_every and progress.step < config.steps:
                 continue
             self._validate(loss, rate)
@@ -120,6 +126,13 @@ class Fit(ABC):
         self._averaged.n_averaged.fill_(kept["count"])
         self._optimiser.load_state_dict(kept["optimiser"])
         self.progress = Progress(kept["step"], kept["best_dice"], kept["waited"])
+
+
+def bar(name: str, step: int, steps: int, first: int, seconds: float) -> str:
+    """A progress bar of one line, with the minutes that are left at the pace since step `first`."""
+    filled = BAR_WIDTH * step // steps
+    left = seconds / (step - first) * (steps - step) / 60
+    return f"{name} [{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {step}/{steps}, {left:.0f} min left "
 
 
 def state_of(checkpoint: Path) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction, AuditEvent
 from portal.dashboard.requests import UserRequest
 from portal.dashboard.worklist import worklist_rows
-from portal.jobs.catalogue import pipeline_cards
+from portal.jobs.catalogue import OVERVIEW, pipeline_cards
 from portal.jobs.intake import decide_upload
 from portal.patients.access import visible_patients
 from portal.patients.models import Sex
@@ -94,7 +94,7 @@ def help_page(request: UserRequest) -> HttpResponse:
 @require_GET
 def models(request: UserRequest) -> HttpResponse:
     """Pipelines with their cards."""
-    return render(request, "dashboard/models.html", {"cards": pipeline_cards()})
+    return render(request, "dashboard/models.html", {"cards": pipeline_cards(), "figures": OVERVIEW})
 
 
 @login_required

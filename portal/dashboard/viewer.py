@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from portal.accounts.audit import record_view
 from portal.dashboard.requests import UserRequest
 from portal.jobs.payload import job_payload
+from portal.jobs.services import pipelines
 from portal.scans.access import visible_scans
 from portal.scans.files import explanation_path, has_volume
 from portal.scans.models import Scan, Segmentation
@@ -55,6 +56,7 @@ def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
             "lobes": [(LOBE_NAMES[name], values) for name, values in figures["lobes"].items()] if figures else [],
             "notes": revision.measurement.notes if revision else scan.quality,
             "has_explanation": revision is not None and explanation_path(revision) is not None,
+            "pipelines": pipelines(),
             "changes": changes,
             "prior": dated[place - 1] if place else None,
             "following": dated[place + 1] if place is not None and place + 1 < len(dated) else None,

@@ -10,6 +10,25 @@ def pipeline_entries() -> list[dict[str, Any]]:
     return [entry.as_dict() for entry in catalogue()]
 
 
+#: Figures of the cards that the overview shows, in this order.
+OVERVIEW = (
+    "Lung Dice, mean of cases",
+    "Infection Dice, mean of cases",
+    "Infection Dice, mean of cases, HU cases only",
+    "PoIR, Pearson r",
+    "PoIR, mAPE (%)",
+)
+
+
 def pipeline_cards() -> list[dict[str, Any]]:
-    """The model card of every pipeline, with its checksum."""
-    return [{**card_of(entry.name), "sha256": entry.sha256} for entry in catalogue()]
+    """The model card of every pipeline, with its checksum and, as `overview`, the figures named in `OVERVIEW`."""
+    return [
+        {**card, "sha256": entry.sha256, "overview": _overview(card["figures"])}
+        for entry in catalogue()
+        for card in (card_of(entry.name),)
+    ]
+
+
+def _overview(figures: list[dict[str, Any]]) -> list[Any]:
+    here = {figure["name"]: figure["here"] for figure in figures}
+    return [here.get(name) for name in OVERVIEW]

@@ -1,7 +1,7 @@
 /** The viewer's page: wires picture, controls, keys and the URL together. */
 
 import { followJobs, isOpen, type Job, jobText } from "../shared/jobs";
-import { pageData, required } from "../shared/page";
+import { api, pageData, required } from "../shared/page";
 import { type CompareData, Comparison } from "./compare";
 import { borderLetters, clamp, flipIndex, type Grid, pointOf } from "./geometry";
 import { defaultLayers, LAYERS, type LayerName } from "./layers";
@@ -181,6 +181,28 @@ function explain(): void {
   explanation.showModal();
 }
 
+/** Ask for another pipeline's result; its progress shows like that of any other job. */
+function wireAnalysis(): void {
+  const box = document.querySelector<HTMLElement>("[data-analyse]");
+  if (box === null) return;
+  const form = required<HTMLFormElement>("[data-analyse-form]", box);
+  const status = required("[data-analyse-status]", box);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const pipeline = String(new FormData(form).get("pipeline"));
+    api<Job>(box.dataset.url ?? "", { method: "POST", body: JSON.stringify({ pipeline }) })
+      .then((job) => {
+        status.textContent =
+          job.state === "succeeded"
+            ? `${pipeline} has analysed this scan before; see its revision above.`
+            : jobText(job);
+      })
+      .catch((error: unknown) => {
+        status.textContent = error instanceof Error ? error.message : String(error);
+      });
+  });
+}
+
 function usePreset(name: string): void {
   const preset = PRESETS[name];
   if (preset) setWindow(preset.width_hu, preset.level_hu);
@@ -285,6 +307,7 @@ function followAnalysis(): void {
 
 async function start(): Promise<void> {
   wireControls();
+  wireAnalysis();
   followAnalysis();
   if (!data.hasVolume) {
     message.hidden = false;

@@ -15,7 +15,7 @@ from inference.networks.unet import UNet, fused
 from inference.training import crossval, loop
 from inference.training.config import TrainingConfig, read_config
 from inference.training.datasets import Case, grey_as_hu, real_cases, sirm_cases
-from inference.training.fit import load_what_fits
+from inference.training.fit import bar, load_what_fits
 from inference.training.loop import fit, train
 from inference.training.losses import loss_of, median_frequency_weights
 
@@ -58,6 +58,10 @@ def test_it_learns_keeps_checkpoints_and_goes_on(config: TrainingConfig) -> None
     assert torch.load(last, weights_only=True)["step"] == 18
     assert (last.parent / "tiny.csv").read_text().count("\n") == 4
     assert (last.parent / "tiny.png").stat().st_size > 5000
+
+
+def test_the_bar_tells_how_long_it_takes() -> None:
+    assert bar("x", 75, 100, 50, 60.0) == "x [######################........] 75/100, 1 min left "
 
 
 def test_it_stops_when_validation_no_longer_improves(config: TrainingConfig) -> None:

@@ -3,7 +3,10 @@
 import pytest
 from django.urls import reverse
 
+from inference.catalogue import catalogue
+from portal.scans.files import volume_key
 from portal.scans.models import Scan
+from portal.scans.storage import path_of
 from tests.factories import make_result, make_scan
 
 
@@ -92,3 +95,20 @@ def test_the_timeline_json_keeps_its_contract(as_clinician, growing) -> None:
     point = body["points"][0]
     assert {"scan", "acquired_at", "infected_ml", "lung_ml", "poi_percent", "composition", "lobes"} <= set(point)
     assert point["pipeline"] == {"name": "unet2d", "version": "1.0", "sha256": "a" * 64}
+
+
+def test_the_models_page_compares_all_pipelines(as_clinician) -> None:
+    text = as_clinician.get("/models/").content.decode()
+    for entry in catalogue():
+        assert f">{entry.name}</a>" in text
+    assert "Infection Dice, mean of cases" in text
+
+
+def test_a_scans_page_offers_every_pipeline(as_clinician, growing) -> None:
+    scan = growing.scans.last()
+    path = path_of(volume_key(scan))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    text = as_clinician.get(reverse("scan", args=[scan.pk])).content.decode()
+    for entry in catalogue():
+        assert f'<option value="{entry.name}"' in text
