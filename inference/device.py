@@ -6,6 +6,8 @@ import torch
 
 from inference.errors import BadConfiguration
 
+CPU_BATCH, LARGEST_BATCH = 16, 128
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -21,9 +23,33 @@ class Device:
             return torch.cuda.get_device_name(self.torch_device)
         return f"cpu, {torch.get_num_threads()} threads, {'bf16' if self.has_fast_bf16 else 'float32'}"
 
+    def batch(self, item_mib: float) -> int:
+        """How many items of `item_mib` working memory each to compute at once.
+
+        On a GPU as many as half of what is free holds; on the CPU larger batches win nothing.
+        """
+        if self.torch_device.type != "cuda":
+            return CPU_BATCH
+        free_bytes, _ = torch.cuda.mem_get_info(self.torch_device)
+        return max(1, min(LARGEST_BATCH, int(free_bytes / 2 / 2**20 / item_mib)))
+
+    def laid(self, values: torch.Tensor, layout: torch.memory_format) -> torch.Tensor:
+        """A tensor on the device in a memory layout; on its way to a GPU it passes through pinned memory."""
+        if self.torch_device.type == "cuda":
+            return values.pin_memory().to(self.torch_device, non_blocking=True, memory_format=layout)
+        return values.to(self.torch_device, memory_format=layout)
+
     def autocast(self) -> torch.autocast:
         """Context in which a network runs."""
         return torch.autocast(self.torch_device.type, torch.bfloat16, enabled=self.has_fast_bf16)
+
+
+CPU = torch.device("cpu")
+
+
+def cpu_device() -> Device:
+    """The CPU, with bfloat16 where it has units for it; without them it emulates bfloat16, slower than float32."""
+    return Device(CPU, torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
 
 
 def pick_device(wanted: str) -> Device:
@@ -36,5 +62,4 @@ def pick_device(wanted: str) -> Device:
         raise BadConfiguration("This machine has no CUDA device; use --device cpu or auto.")
     if wanted != "cpu" and torch.cuda.is_available():
         return Device(torch.device("cuda"), torch.cuda.is_bf16_supported())
-    # Without matrix units for bfloat16 the CPU emulates it, slower than float32.
-    return Device(torch.device("cpu"), torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+    return cpu_device()

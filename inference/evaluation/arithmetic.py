@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from inference.catalogue import card_of
-from inference.device import Device, pick_device
+from inference.device import CPU_BATCH, Device, pick_device
 from inference.preprocess.slices import INPUT_SIZE
-from inference.segmenters.slices import BATCH_SLICES, network_of
+from inference.segmenters.slices import network_of
 
 #: The convolution that stands for the processor: channels and edge of its images.
 CHANNELS, EDGE, BATCH = 128, 128, 8
@@ -28,7 +28,7 @@ def arithmetic(pipeline: str, device: str) -> dict[str, Any]:
     for role in ("lung", "infection"):
         part = card["parameters"][role]
         if part["method"] == "slices":
-            shape = (BATCH_SLICES, part.get("slices", 1), INPUT_SIZE, INPUT_SIZE)
+            shape = (CPU_BATCH, part.get("slices", 1), INPUT_SIZE, INPUT_SIZE)
             result[role] = _measured(network_of(part, card["files"][role]), shape, place)
             result[role]["share_of_large_convolution"] = round(
                 result[role]["gflop_per_s"] / result["large_convolution"]["gflop_per_s"], 2

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.device import Device
+from inference.device import Device, cpu_device
 from inference.labels import InfectionLabel
 from inference.networks.bifurcated import Bifurcated
 from inference.networks.segnet import SegNet
@@ -19,7 +19,8 @@ from inference.progress import OnProgress
 from inference.segmenters.weights import verified_weights
 from inference.volume import Mask, Volume
 
-BATCH_SLICES = 16
+#: Working memory of one slice in a network of 16 channels at the first level, as measured, in MiB.
+SLICE_MIB = 90.0
 #: Denser than this is chest wall or infected lung; the latter is found with this certainty at least (of 255).
 DENSE_HU, SURE = -300, 200
 AIR_HU = -1024
@@ -40,8 +41,9 @@ class SliceNetwork:
         Memory does not grow with the stack. In 2.5D the masks that overlap on a slice are averaged.
         """
         count, reach = len(planes), self._slices // 2
-        for start in range(0, count, BATCH_SLICES):
-            part = slice(start, min(start + BATCH_SLICES, count))
+        at_once = self._device.batch(SLICE_MIB)
+        for start in range(0, count, at_once):
+            part = slice(start, min(start + at_once, count))
             centres = np.arange(max(0, start - reach), min(count, part.stop + reach))
             around = np.clip(centres[:, None] + np.arange(-reach, reach + 1), 0, count - 1)
             needed = planes[around[0, 0] : around[-1, -1] + 1]
@@ -80,7 +82,25 @@ class SliceNetwork:
         return sums / seen
 
     def _shares(self, inputs: Tensor) -> Tensor:
-        """(n, slices, outputs, size, size) of inputs (n, slices, size, size)."""
+        """(n, slices, outputs, size, size) of inputs (n, slices, size, size).
+
+        A GPU that runs out of memory, which others may use as well, gets half as much at a time, and last the CPU
+        takes over.
+        """
+        try:
+            return self._computed(inputs)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            if len(inputs) == 1:
+                if self._device.torch_device.type == "cpu":
+                    raise
+                self._device = cpu_device()
+                self._network.to(self._device.torch_device)
+                return self._computed(inputs)
+        half = len(inputs) // 2
+        return torch.cat([self._shares(inputs[:half]), self._shares(inputs[half:])])
+
+    def _computed(self, inputs: Tensor) -> Tensor:
         with torch.inference_mode(), self._device.autocast():
             logits = self._logits(inputs)
             if self._mirrored:
@@ -89,8 +109,7 @@ class SliceNetwork:
         return (logits.softmax(dim=2) if self._is_exclusive else logits.sigmoid()).cpu()
 
     def _logits(self, inputs: Tensor) -> Tensor:
-        laid = inputs.to(self._device.torch_device, memory_format=torch.channels_last)
-        logits: Tensor = self._network(laid)
+        logits: Tensor = self._network(self._device.laid(inputs, torch.channels_last))
         return logits
 
 

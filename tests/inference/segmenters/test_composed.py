@@ -1,5 +1,6 @@
 """Pipelines put together from parts."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inference.catalogue import card_of, catalogue
-from inference.device import pick_device
+from inference.device import CPU_BATCH, Device, pick_device
 from inference.geometry import Geometry
 from inference.labels import InfectionLabel
 from inference.pipeline import load_segmenter
@@ -17,7 +18,7 @@ from inference.progress import OnProgress, ignore_progress
 from inference.segmenters.composed import Composed, Filtered
 from inference.segmenters.cubes import CubeFinder
 from inference.segmenters.lobes import NetworkLobes
-from inference.segmenters.slices import BATCH_SLICES, SliceInfection, SliceNetwork
+from inference.segmenters.slices import SliceInfection, SliceNetwork
 from inference.volume import Mask, Volume
 
 
@@ -34,7 +35,7 @@ class MiddleAndNeighbours(nn.Module):
 
 
 def test_in_25d_every_slice_gets_its_own_masks_across_batches() -> None:
-    levels = np.linspace(-1000, 400, 2 * BATCH_SLICES + 3)
+    levels = np.linspace(-1000, 400, 2 * CPU_BATCH + 3)
     planes = np.repeat(levels, 256 * 256).reshape(-1, 256, 256).astype(np.int16)
     device = pick_device("cpu")
     whole = SliceNetwork(MiddleAndNeighbours(), device, is_exclusive=False, slices=3)
@@ -55,6 +56,48 @@ def test_the_mirror_image_is_heard_too() -> None:
     network = SliceNetwork(LeftHalf(), pick_device("cpu"), is_exclusive=False, mirrored=True)
     ((_, shares),) = network.batches(planes)
     assert torch.allclose(shares, torch.full_like(shares, 0.5), atol=0.01)
+
+
+def test_a_full_gpu_gets_less_at_a_time_and_last_the_cpu_takes_over() -> None:
+    sizes = []
+
+    class Fullness(nn.Module):
+        """Holds two slices, then none at all, until it runs elsewhere."""
+
+        limit = 2
+
+        def forward(self, slices: torch.Tensor) -> torch.Tensor:
+            sizes.append(len(slices))
+            if len(slices) > self.limit:
+                raise torch.OutOfMemoryError
+            return slices
+
+    planes = np.linspace(-1000, 400, 5 * 256 * 256).reshape(5, 256, 256).astype(np.int16)
+    wanted = torch.cat(
+        [s for _, s in SliceNetwork(nn.Identity(), pick_device("cpu"), is_exclusive=False).batches(planes)]
+    )
+    network = SliceNetwork(Fullness(), pick_device("cpu"), is_exclusive=False)
+    assert torch.allclose(torch.cat([shares for _, shares in network.batches(planes)]), wanted, atol=0.02)
+    assert sizes == [5, 2, 3, 1, 2]
+    Fullness.limit = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        list(SliceNetwork(Fullness(), pick_device("cpu"), is_exclusive=False).batches(planes))
+    gpu = FullGpu(torch.device("meta"), has_fast_bf16=False)
+    elsewhere = SliceNetwork(nn.Identity(), gpu, is_exclusive=False)
+    assert torch.allclose(torch.cat([shares for _, shares in elsewhere.batches(planes)]), wanted, atol=0.02)
+
+
+class FullGpu(Device):
+    """Nothing fits into it any more."""
+
+    def laid(self, values: torch.Tensor, layout: torch.memory_format) -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
+    def batch(self, item_mib: float) -> int:
+        return 16
+
+    def autocast(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        return nullcontext()
 
 
 def test_a_masked_network_sees_nothing_but_lung() -> None:
