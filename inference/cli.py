@@ -120,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     lobes.add_argument("checkpoint", type=Path, help="of the network: .pt or .safetensors")
     lobes.add_argument("--scan", type=Path, help="CT whose infected lobes radiologists marked slice by slice")
     lobes.add_argument("--marked", type=Path, help="their marks as CSV: slice_from_head and a column a lobe")
+    lobes.add_argument("--beside", type=Path, action="append", default=[], help="another CT for the picture")
+    lobes.add_argument("--draw", type=Path, help="PNG of the lobes found in --scan and --beside")
     lobes.set_defaults(handler="inference.commands.report:lobes")
 
     report = commands.add_parser("report", help="write docs/evaluation.md from the stored results")

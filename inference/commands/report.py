@@ -4,7 +4,7 @@ import argparse
 import json
 
 from inference.evaluation.held_out import evaluate_held_out
-from inference.evaluation.lobes import add_marked_scan, evaluate_lobes
+from inference.evaluation.lobes import add_marked_scan, draw_lobes, evaluate_lobes
 from inference.evaluation.report import write_report
 from inference.evaluation.thresholds import sweep_thresholds
 from inference.training.config import read_config
@@ -26,6 +26,8 @@ def lobes(options: argparse.Namespace) -> None:
     result = evaluate_lobes(read_config(options.config), options.checkpoint)
     if options.scan and options.marked:
         result = add_marked_scan(options.scan, options.marked)
+    if options.draw:
+        draw_lobes([options.scan, *options.beside] if options.scan else options.beside, options.draw)
     print(json.dumps({key: value for key, value in result.items() if key != "cases"}, indent=1))
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from inference.catalogue import pipeline_named
 from inference.device import Device, pick_device
+from inference.evaluation.plots import lobe_panels
 from inference.io import read_input, to_axial
 from inference.labels import INFECTED_LABELS, LobeLabel
 from inference.lobes import LOBES_OF, label_lobes, paint_lung
@@ -116,6 +118,21 @@ def add_marked_scan(scan: Path, marked: Path) -> dict[str, Any]:
     }
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     return result
+
+
+def draw_lobes(scans: Sequence[Path], path: Path) -> None:
+    """A picture of the lobes that the pipeline `ctsunet` finds in scans.
+
+    Raises:
+        InferenceError: a scan cannot be read.
+    """
+    entry = pipeline_named("ctsunet")
+    segmenter, shown = load_segmenter(entry, "auto"), []
+    for scan in scans:
+        axial = to_axial(read_input(scan).volume).volume
+        lobes, _ = segmenter.find_lobes(axial, find_lungs(axial, segmenter))
+        shown.append((axial, lobes.labels))
+    lobe_panels(shown, path)
 
 
 def slice_agreement(

@@ -10,8 +10,10 @@ mpl.use("Agg")
 
 import numpy as np
 from matplotlib import pyplot as plt
+from numpy.typing import NDArray
 
 from inference.evaluation.held_out import metrics_of
+from inference.volume import Volume
 
 INCHES, DPI = (8.0, 4.2), 110
 #: Limits of agreement: this many standard deviations about the mean difference (Bland and Altman).
@@ -67,6 +69,26 @@ def threshold_curves(sweep: dict[str, Any], path: Path) -> None:
         axes.plot(levels, dice, marker="o", markersize=3, label=name)
     axes.set(xlabel="Threshold (HU)", ylabel="Mean Dice", ylim=(0, 1))
     axes.legend()
+    _save(figure, path)
+
+
+def lobe_panels(scans: Sequence[tuple[Volume, NDArray[np.uint8]]], path: Path) -> None:
+    """Lobes over axial volumes, a row a scan: coronal through the middle, sagittal through the right and left lung."""
+    figure, grid = plt.subplots(len(scans), 3, figsize=(8.0, 2.6 * len(scans)), squeeze=False)
+    for row, (volume, lobes) in zip(grid, scans, strict=True):
+        z_mm, y_mm, x_mm = volume.geometry.spacing_zyx_mm
+        _, rows, columns = np.nonzero(lobes)
+        middle, right, left = int(np.median(rows)), *(int(np.percentile(columns, share)) for share in (22, 78))
+        planes = [
+            (volume.hu[:, middle], lobes[:, middle], z_mm / x_mm),
+            (volume.hu[:, :, right], lobes[:, :, right], z_mm / y_mm),
+            (volume.hu[:, :, left], lobes[:, :, left], z_mm / y_mm),
+        ]
+        for axes, (hu, labels, aspect) in zip(row, planes, strict=True):
+            axes.imshow(hu, cmap="gray", vmin=-1350, vmax=150, origin="lower", aspect=aspect)
+            shown = np.ma.masked_equal(labels, 0)
+            axes.imshow(shown, cmap="Set1", vmin=1, vmax=9, alpha=0.4, origin="lower", aspect=aspect)
+            axes.axis("off")
     _save(figure, path)
 
 

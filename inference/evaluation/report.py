@@ -244,7 +244,10 @@ def _lobes() -> list[str]:
             "On a COVID-19 patient's CT (COVID-CT-MD P001) radiologists marked, slice by slice, which lobes are "
             "infected. Agreement over all pairs of slice and lobe, with infection by the default pipeline:\n"
         )
+        picture = f"![Lobes of a COVID-19 patient and of a healthy person]({PICTURES}/lobes.png)\n"
+        credit = "Above P001, below normal001; CT: COVID-CT-MD (figshare), CC BY 4.0.\n"
         parts += [text, _table(columns, [[c if isinstance(c, str) else round(c, 4) for c in row] for row in marked])]
+        parts += [picture, credit]
     return parts
 
 

@@ -67,7 +67,9 @@ def _close(sides: NDArray[np.uint8], airways: NDArray[np.bool_], closing_mm: flo
         wider = (box[0], *(slice(max(0, s.start - margin), s.stop + margin) for s in box[1:]))
         whole = sides[wider] == side
         filled = (
-            close_in_plane(whole, closing_mm, chest.grid.spacing_zyx_mm) if closing_mm else fill_holes_in_plane(whole)
+            close_in_plane(whole, closing_mm, chest.grid.spacing_zyx_mm)
+            if closing_mm
+            else fill_holes_in_plane(whole, chest.grid.spacing_zyx_mm)
         )
         closed[wider][filled & (closed[wider] == 0) & chest.inside[wider] & ~airways[wider]] = side
     return closed

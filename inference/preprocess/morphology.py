@@ -14,6 +14,9 @@ from inference.geometry import Vector3
 IN_PLANE = np.zeros((3, 3, 3), bool)
 IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
 
+#: A vessel's cross-section is smaller.
+DOME_CM2 = 2.5
+
 BoolStack = NDArray[np.bool_]
 
 
@@ -24,10 +27,10 @@ def open_in_plane(mask: BoolStack, radius_mm: float, spacing_zyx_mm: Vector3) ->
 
 
 def close_in_plane(mask: BoolStack, radius_mm: float, spacing_zyx_mm: Vector3) -> BoolStack:
-    """Fill in each slice dents and gaps narrower than twice `radius_mm`, and every hole."""
+    """Fill in each slice dents and gaps narrower than twice `radius_mm`, and holes as `fill_holes_in_plane` does."""
     grown = _spread(mask, radius_mm, spacing_zyx_mm, ndimage.maximum_filter1d, border=0)
     closed = _spread(grown, radius_mm, spacing_zyx_mm, ndimage.minimum_filter1d, border=1)
-    return fill_holes_in_plane(closed | mask)
+    return fill_holes_in_plane(closed | mask, spacing_zyx_mm)
 
 
 def erode_in_plane(mask: BoolStack) -> BoolStack:
@@ -54,11 +57,23 @@ def _spread(
     return spread.view(np.bool_)
 
 
-def fill_holes_in_plane(mask: BoolStack) -> BoolStack:
-    """Fill what is enclosed within a slice."""
+def fill_holes_in_plane(mask: BoolStack, spacing_zyx_mm: Vector3) -> BoolStack:
+    """Fill what is enclosed within a slice, but not the tops of what comes up from below, as the diaphragm does.
+
+    Slices count from the feet. What opens over `DOME_CM2` or more into what is not enclosed below it is such a top;
+    vessels open too, but are thinner.
+    """
     filled = np.empty_like(mask)
     for z, plane in enumerate(mask):
         filled[z] = ndimage.binary_fill_holes(plane) if plane.any() else plane
+    holes, count = ndimage.label(filled & ~mask)
+    if count:
+        opens_below = np.ones_like(mask)
+        opens_below[1:] = ~filled[:-1]
+        _, dy_mm, dx_mm = spacing_zyx_mm
+        opened_cm2 = np.bincount(holes[opens_below], minlength=count + 1) * dy_mm * dx_mm / 100
+        opened_cm2[0] = 0
+        filled[(opened_cm2 > DOME_CM2)[holes]] = False
     return filled
 
 

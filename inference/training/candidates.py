@@ -1,7 +1,7 @@
 """Training the candidate classifier of Wu et al. on what the segmenters find, and its ROC on held-out patients."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,16 +36,23 @@ THRESHOLDS = np.linspace(0.05, 0.95, 19)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Patches (n, 1, edge, edge) float16 0..1, and whether each is infected (n,)."""
+    """Patches (n, 1, edge, edge) float16 0..1, whether each is infected (n,), its pixels and the truly infected ones.
+
+    `missed` counts infected pixels that no candidate holds.
+    """
 
     patches: Tensor
     infected: Tensor
+    pixels: Tensor
+    hits: Tensor
+    missed: int
 
 
-def candidates_of(cases: Iterable[Case]) -> Candidates:
+def candidates_of(cases: Iterable[Case], finders_named: Sequence[str] = FINDERS) -> Candidates:
     """What the finders take for infection in cases whose lungs are known, with the readers' verdict."""
-    finders = [load_segmenter(pipeline_named(name), "cpu") for name in FINDERS]
-    patches, infected = [], []
+    finders = [load_segmenter(pipeline_named(name), "cpu") for name in finders_named]
+    patches, infected, pixels, true_pixels = [], [], [], []
+    missed = 0
     for case in cases:
         geometry = Geometry(case.hu.shape, case.spacing_zyx_mm)
         truth = case.infection if case.infection is not None else np.zeros_like(case.lung)
@@ -53,6 +60,7 @@ def candidates_of(cases: Iterable[Case]) -> Candidates:
         for finder in finders:
             kinds = finder.infection_kinds(Volume(case.hu, geometry), lung, ignore_progress)
             kinds[lung.labels == 0] = 0
+            missed += int(np.count_nonzero(truth))
             for z in np.flatnonzero(kinds.any(axis=(1, 2))):
                 labels, found = candidates_in(kinds[z] > 0)
                 hits = np.bincount(labels.ravel(), truth[z].ravel() > 0)
@@ -62,9 +70,12 @@ def candidates_of(cases: Iterable[Case]) -> Candidates:
                         continue
                     patches.append(patch_of(case.hu[z], candidate).half())
                     infected.append(share >= INFECTED_FROM)
+                    pixels.append(candidate.pixels)
+                    true_pixels.append(int(hits[candidate.number]))
     if not any(infected) or all(infected):
         raise BadConfiguration("The cases give no infected or no healthy candidates to learn from.")
-    return Candidates(torch.stack(patches), torch.tensor(infected))
+    counts = torch.tensor(pixels), torch.tensor(true_pixels)
+    return Candidates(torch.stack(patches), torch.tensor(infected), *counts, missed - sum(true_pixels))
 
 
 def train_candidates(config: TrainingConfig, place: Device) -> Path:
@@ -86,7 +97,9 @@ def train_candidates(config: TrainingConfig, place: Device) -> Path:
     network = candidate_classifier()
     network.load_state_dict(state_of(last.with_name(f"{config.name}-best.pt")))
     judge = CandidateJudge(network.eval().to(place.torch_device), place, 0.5)
-    threshold = best_threshold(judge.infected_shares(held_back.patches.float()), held_back.infected)
+    # Dice of both finders together would be that of the baseline, which has by far the most candidates.
+    of_networks = candidates_of(validation, FINDERS[:1])
+    threshold = best_threshold(judge.infected_shares(of_networks.patches.float()), of_networks)
     result = judged(judge, candidates_of(test), threshold) if test else {}
     (Path(config.out) / f"{config.name}-roc.json").write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps({key: value for key, value in result.items() if key != "roc"}), flush=True)
@@ -135,13 +148,14 @@ def area_under_roc(shares: Tensor, infected: Tensor) -> float:
     return float(np.asarray(compute_roc_auc(shares, infected.float())))
 
 
-def best_threshold(shares: Tensor, infected: Tensor) -> float:
-    """The threshold with the best balanced accuracy."""
-    scores = []
+def best_threshold(shares: Tensor, candidates: Candidates) -> float:
+    """The threshold that leaves the mask with the best Dice, counted over all pixels."""
+    dice = []
     for threshold in THRESHOLDS:
-        found = shares >= threshold
-        scores.append(float(found[infected].float().mean() + (~found)[~infected].float().mean()))
-    return round(float(THRESHOLDS[int(np.argmax(scores))]), 2)
+        kept = shares >= threshold
+        both, found = int(candidates.hits[kept].sum()), int(candidates.pixels[kept].sum())
+        dice.append(2 * both / (found + int(candidates.hits.sum()) + candidates.missed))
+    return round(float(THRESHOLDS[int(np.argmax(dice))]), 2)
 
 
 def judged(judge: CandidateJudge, candidates: Candidates, threshold: float) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from inference.preprocess.morphology import (
     components,
     depth_mm,
     erode_in_plane,
+    fill_holes_in_plane,
     grow_in_plane,
     open_in_plane,
 )
@@ -30,6 +31,19 @@ def test_closing_fills_dents_and_holes_but_adds_nothing_outside() -> None:
     mask[1, 5:9, 10] = False  # a dent one voxel wide
     mask[1, 12, 12] = False  # a hole
     assert np.array_equal(close_in_plane(mask, 2.0, SPACING), square())
+
+
+def test_the_top_of_the_diaphragm_is_no_hole_but_vessels_and_patches_are() -> None:
+    mask = np.zeros((12, 60, 60), bool)
+    mask[:, 5:55, 5:55] = True
+    z, y, x = np.ogrid[:12, :60, :60]
+    dome = (z / 8.0) ** 2 + ((y - 35) / 14) ** 2 + ((x - 35) / 14) ** 2 < 1
+    vessel, patch = np.zeros_like(mask), np.zeros_like(mask)
+    vessel[:, 10:13, 10:13] = patch[6:9, 10:20, 40:52] = True
+    filled = fill_holes_in_plane(mask & ~dome & ~vessel & ~patch, (2.0, 1.5, 1.5))
+    assert not filled[dome].any()
+    assert filled[vessel].all()
+    assert filled[patch].all()
 
 
 def test_closing_keeps_what_touches_the_border_of_the_slice() -> None:

@@ -61,17 +61,18 @@ def test_the_healthy_are_dropped_and_effusion_stays(judge: CandidateJudge) -> No
     assert (kept[0, 40:50, 40:50] == InfectionLabel.EFFUSION).all()
 
 
-def test_the_threshold_parts_the_groups_best() -> None:
-    shares = torch.tensor([0.1, 0.2, 0.42, 0.48, 0.9])
-    infected = torch.tensor([False, False, False, True, True])
-    assert 0.42 < best_threshold(shares, infected) <= 0.48
+def test_the_threshold_leaves_the_mask_with_the_best_dice() -> None:
+    shares = torch.tensor([0.1, 0.22, 0.42, 0.9])
+    pixels, hits = torch.tensor([50, 400, 30, 900]), torch.tensor([0, 300, 5, 900])
+    candidates = Candidates(torch.zeros(4, 1, 1, 1), hits > 100, pixels, hits, 100)
+    assert 0.1 < best_threshold(shares, candidates) <= 0.22, "a large region, mostly infected, is worth keeping"
 
 
 def test_the_curve_reaches_from_corner_to_corner(judge: CandidateJudge) -> None:
     values = torch.linspace(0, 1, 40)
     patches = values[:, None, None, None].expand(40, 1, PATCH_EDGE, PATCH_EDGE)
     infected = values > 0.45
-    result = judged(judge, Candidates(patches, infected), 0.5)
+    result = judged(judge, Candidates(patches, infected, torch.ones(40), infected.int(), 0), 0.5)
     assert result["auc"] == 1.0
     assert result["accuracy"] == pytest.approx(0.95, abs=0.05)
     assert result["roc"][0] == [1.0, 1.0]
