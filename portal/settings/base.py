@@ -5,6 +5,8 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
+from inference.catalogue import DEFAULT_PIPELINE
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 #: Database, uploads, masks and the embedded secret live here; back this folder up.
 LUNGTREND_HOME = Path(os.environ.get("LUNGTREND_HOME", BASE_DIR / "var")).resolve()
@@ -162,7 +164,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Inference
-INFERENCE_DEFAULT_PIPELINE = os.environ.get("LUNGTREND_PIPELINE", "unet2d")
+INFERENCE_DEFAULT_PIPELINE = os.environ.get("LUNGTREND_PIPELINE", DEFAULT_PIPELINE)
 INFERENCE_DEVICE = os.environ.get("LUNGTREND_DEVICE", "auto")
 #: Program that analyses a scan, for tests; empty: the `inference` command line.
 INFERENCE_COMMAND: list[str] = []

@@ -129,6 +129,25 @@ def test_the_viewer_shows_slices_with_masks(
     page.context.close()
 
 
+def test_another_pipeline_gives_a_revision_and_networks_explain_themselves(page: Page, uploaded: str) -> None:
+    page.goto(uploaded)
+    page.get_by_role("link", name="Open the later scan").click()
+    expect(page.locator("[data-picture]")).to_have_attribute("data-ready", "masks", timeout=30_000)
+    page.keyboard.press("x")
+    picture = page.locator("[data-explanation] img")
+    expect(picture).to_be_visible()
+    page.wait_for_function("document.querySelector('[data-explanation] img').naturalWidth > 800")
+    page.keyboard.press("Escape")
+    expect(picture).not_to_be_visible()
+    page.get_by_text("Analyse with another pipeline").click()
+    page.get_by_label("Pipeline").select_option("hu-baseline")
+    page.get_by_role("button", name="Analyse", exact=True).click()
+    revisions = page.get_by_role("navigation", name="Revisions of the masks")
+    expect(revisions).to_contain_text("hu-baseline", timeout=JOB_MS)
+    current = revisions.locator("li", has=page.locator("[aria-current=true]"))
+    expect(current).not_to_contain_text("hu-baseline")
+
+
 def test_acknowledging_closes_the_flag_and_keeps_it_in_the_history(page: Page, uploaded: str) -> None:
     page.goto(uploaded)
     page.fill("#reason", "Seen, ward informed")

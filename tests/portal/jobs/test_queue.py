@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from inference.catalogue import DEFAULT_PIPELINE
 from portal.jobs.errors import JobRefused, UnknownPipelineName
 from portal.jobs.leases import claim, fail, hand_back, held, reclaim_dead, renew
 from portal.jobs.models import InferenceJob
@@ -46,7 +47,7 @@ def test_asking_twice_makes_one_job(scan, clinician, job) -> None:
 
 
 def test_an_unknown_pipeline_is_refused_by_name(scan, clinician) -> None:
-    with pytest.raises(UnknownPipelineName, match="choose one of unet2d"):
+    with pytest.raises(UnknownPipelineName, match=f"choose one of {DEFAULT_PIPELINE}"):
         submit_scan(by=clinician, scan=scan, pipeline="magic")
 
 
