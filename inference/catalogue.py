@@ -9,7 +9,7 @@ from typing import Any
 from inference.errors import UnknownPipeline
 
 WEIGHTS = Path(__file__).parent / "weights"
-DEFAULT_PIPELINE = "unet2d"
+DEFAULT_PIPELINE = "lungtrend"
 
 
 @dataclass(frozen=True, slots=True)
