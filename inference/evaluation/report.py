@@ -242,7 +242,7 @@ def _lobes() -> list[str]:
         columns = ["Lobes by", *next(iter(found["patient"].values()))]
         text = (
             "On a COVID-19 patient's CT (COVID-CT-MD P001) radiologists marked, slice by slice, which lobes are "
-            "infected. Agreement over all pairs of slice and lobe, with the infection that the pipeline ctsunet finds:\n"
+            "infected. Agreement over all pairs of slice and lobe, with the infection that ctsunet finds:\n"
         )
         picture = f"![Lobes of a COVID-19 patient and of a healthy person]({PICTURES}/lobes.png)\n"
         credit = "Above P001, below normal001; CT: COVID-CT-MD (figshare), CC BY 4.0.\n"

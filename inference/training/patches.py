@@ -11,11 +11,11 @@ from monai.transforms import (
     Rand3DElasticd,
     RandAdjustContrastd,
     RandAffined,
+    RandCropByPosNegLabeld,
     RandFlipd,
     RandGaussianNoised,
     RandScaleIntensityd,
     RandShiftIntensityd,
-    RandSpatialCropd,
     SpatialPadd,
 )
 from torch import Tensor, nn
@@ -34,6 +34,10 @@ from inference.training.layouts import extra_cases
 #: Every change of a patch is made with this probability (section on data augmentation).
 CHANCE = 0.15
 RIGHT, LEFT, INFECTED = 1, 2, 3
+#: Share of the patches whose centre is infected.
+INFECTED_CENTRES = 0.7
+#: Of background, right lung, left lung, infection in the cross-entropy.
+ENTROPY_WEIGHTS = (0.5, 1.0, 1.0, 3.0)
 Patch = dict[str, Tensor]
 
 
@@ -57,7 +61,7 @@ def volume_of(case: Case) -> Patch:
     image = standardised(resampled(case.hu, case.spacing_zyx_mm))
     labels = torch.from_numpy(_four_labels(case))[None, None].float()
     resized = functional.interpolate(labels, size=tuple(image.shape), mode="nearest-exact")[0]
-    return {"image": image[None], "labels": resized.to(torch.uint8)}
+    return {"image": image[None], "labels": resized.to(torch.uint8), "infected": (resized == INFECTED).to(torch.uint8)}
 
 
 def _four_labels(case: Case) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -87,13 +91,14 @@ class PatchFit(Fit):
         """Tversky loss plus cross-entropy of a few patches."""
         size = np.asarray([volume["image"].numel() for volume in self._volumes], np.float64)
         chosen = self._rng.choice(len(size), self.config.batch_size, p=np.sqrt(size) / np.sqrt(size).sum())
-        patches = [self._changes(self._volumes[number]) for number in chosen]
+        patches = [self._changes(self._volumes[number])[0] for number in chosen]
         images, labels = (torch.stack([patch[key] for patch in patches]) for key in ("image", "labels"))
         device = self.place.torch_device
         with self.place.autocast():
             logits = self.network(images.float().to(device).contiguous(memory_format=self.layout)).float()
         truth = labels.to(device)
-        loss: Tensor = self._tversky(logits, truth) + functional.cross_entropy(logits, truth[:, 0].long())
+        weights = torch.tensor(ENTROPY_WEIGHTS, device=device)
+        loss: Tensor = self._tversky(logits, truth) + functional.cross_entropy(logits, truth[:, 0].long(), weights)
         return loss
 
     def validation_dice(self, network: nn.Module) -> float:
@@ -117,8 +122,9 @@ def _augmentation(seed: int) -> Compose:
     both, modes = ("image", "labels"), ("bilinear", "nearest")
     changes = Compose(
         [
-            SpatialPadd(both, PATCH_ZYX),
-            RandSpatialCropd(both, PATCH_ZYX, random_size=False),
+            SpatialPadd((*both, "infected"), PATCH_ZYX),
+            # With the steps there are, random patches would show too little infection to learn it from.
+            RandCropByPosNegLabeld(both, "infected", PATCH_ZYX, pos=INFECTED_CENTRES, neg=1 - INFECTED_CENTRES),
             RandFlipd(both, prob=CHANCE, spatial_axis=0),
             RandFlipd(both, prob=CHANCE, spatial_axis=1),
             Rand3DElasticd(both, (6, 8), (30, 90), prob=CHANCE / 3, mode=modes, padding_mode="border"),
