@@ -100,12 +100,19 @@ def measurement_fields(measurements: dict[str, Any]) -> dict[str, Any]:
 
 
 def choose_current(revisions: Iterable[Segmentation]) -> Segmentation | None:
-    """The revision that counts: a reader's before a pipeline's, the default pipeline before others, then the newest."""
+    """The revision that counts: a reader's before a pipeline's, the default pipeline before others, then the newest.
+
+    Before a scan has a result of the default pipeline, which may have changed since, the pipeline that analysed it
+    first counts: results of others were asked for beside it.
+    """
+    known = list(revisions)
+    first = min(known, key=attrgetter("number"), default=None)
     return max(
-        revisions,
+        known,
         key=lambda revision: (
             revision.origin == Origin.READER,
             revision.pipeline == settings.INFERENCE_DEFAULT_PIPELINE,
+            first is not None and revision.pipeline == first.pipeline,
             revision.number,
         ),
         default=None,

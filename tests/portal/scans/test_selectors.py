@@ -37,6 +37,15 @@ def test_a_readers_revision_counts_before_a_pipelines(patient, clinician, tmp_pa
     assert first.number == 1
 
 
+def test_the_default_pipeline_counts_from_its_first_result_on(patient, clinician, tmp_path, settings) -> None:
+    scan = make_scan(patient, clinician)
+    make_result(scan, tmp_path, 50)
+    new = {"name": settings.INFERENCE_DEFAULT_PIPELINE, "version": "1", "sha256": "c"}
+    make_result(scan, tmp_path, 60, pipeline=new)
+    make_result(scan, tmp_path, 90, pipeline={"name": "hu-baseline", "version": "1", "sha256": ""})
+    assert timeline_of(patient).points[0].measurement.infected_ml == 60
+
+
 def test_another_pipelines_result_does_not_replace_the_default_one(patient, clinician, tmp_path) -> None:
     scan = make_scan(patient, clinician)
     default = make_result(scan, tmp_path, 50)
