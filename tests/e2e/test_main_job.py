@@ -177,6 +177,8 @@ def test_the_page_sends_what_is_missing_after_a_broken_connection(page: Page, tm
 def test_pages_are_accessible(browsers: dict[str, Browser], site: Site, uploaded: str, path: str, scheme: str) -> None:
     page = log_in(browsers["webgl"], site)
     page.emulate_media(color_scheme=scheme)
+    # A page reloads when a job ends, and jobs of other tests may still run: no live news here.
+    page.route_web_socket("**/ws/jobs/", lambda socket: None)
     if path == "/accounts/login/":
         page.get_by_role("button", name="Log out").click()
     else:
