@@ -123,8 +123,10 @@ def portal_cases(root: Path) -> Iterator[Case]:
         hu, spacing = _ct(_needed(folder / "image.nii.gz"))
         lung = _labels(_needed(folder / "lung.nii.gz"), hu.shape) > 0
         infection = _labels(_needed(folder / "infection.nii.gz"), hu.shape)
-        knows_kinds = not (infection == InfectionLabel.INFECTED).any()
-        yield _case(name, patient, hu, lung, np.minimum(infection, InfectionLabel.EFFUSION), spacing, knows_kinds)
+        is_unknown = infection == InfectionLabel.INFECTED
+        # Where no kind is known, a label only says that there is infection.
+        infection[is_unknown] = InfectionLabel.GROUND_GLASS
+        yield _case(name, patient, hu, lung, infection, spacing, knows_kinds=not is_unknown.any())
 
 
 LAYOUTS: dict[str, Callable[[Path], Iterator[Case]]] = {

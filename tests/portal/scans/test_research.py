@@ -8,11 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from inference.io import write_mask
+from inference.labels import InfectionLabel
 from inference.training.layouts import portal_cases
 from inference.volume import Mask
 from portal.accounts.models import AuditEvent
-from portal.scans.files import volume_key
-from portal.scans.revisions import add_reader_revision
+from portal.scans.files import mask_path, volume_key
+from portal.scans.revisions import add_reader_revision, current_segmentation
 from portal.scans.storage import path_of
 from tests.factories import make_result, make_scan
 from tests.samples import GRID, measurements_of, write_masks
@@ -52,6 +53,17 @@ def test_a_corrected_scan_becomes_a_training_case(corrected, radiologist, patien
     event = AuditEvent.objects.get(detail__via="export_training_cases")
     assert event.patient_id == patient.pk
     assert event.actor == radiologist
+
+
+def test_infection_of_unknown_kind_stays_infection(corrected, radiologist, tmp_path: Path) -> None:
+    unknown = np.zeros(GRID.shape_zyx, np.uint8)
+    unknown[2, 1, 1] = InfectionLabel.INFECTED
+    write_mask(Mask(unknown, GRID), mask_path(current_segmentation(corrected), "infection"))
+    call_command("export_training_cases", tmp_path / "set", by=radiologist.username)
+    (case,) = portal_cases(tmp_path / "set")
+    assert case.infection is not None
+    assert np.argwhere(case.infection).tolist() == [[2, 1, 1]]
+    assert not case.knows_kinds
 
 
 def test_exporting_again_writes_nothing_twice_and_keeps_the_pseudonym(corrected, radiologist, tmp_path: Path) -> None:
