@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,18 @@ class PipelineEntry:
 
 def catalogue() -> tuple[PipelineEntry, ...]:
     """Every pipeline whose model card lies beside the weights, the default one first, then by name."""
-    names = {path.stem for path in WEIGHTS.glob("*.json") if "module" in json.loads(path.read_text())}
-    return tuple(_entry(name) for name in sorted(names, key=lambda name: (name != DEFAULT_PIPELINE, name)))
+    cards = [card for path in WEIGHTS.glob("*.json") if "module" in (card := json.loads(path.read_text()))]
+    entries = map(_entry, cards)
+    return tuple(sorted(entries, key=lambda entry: (entry.name != DEFAULT_PIPELINE, entry.name)))
+
+
+def chosen(names: Sequence[str]) -> tuple[PipelineEntry, ...]:
+    """The named entries; without names all.
+
+    Raises:
+        UnknownPipeline: there is none of a name.
+    """
+    return tuple(pipeline_named(name) for name in names) or catalogue()
 
 
 def pipeline_named(name: str) -> PipelineEntry:
@@ -58,10 +69,9 @@ def card_of(name: str) -> dict[str, Any]:
     return card
 
 
-def _entry(name: str) -> PipelineEntry:
-    card = card_of(name)
+def _entry(card: dict[str, Any]) -> PipelineEntry:
     return PipelineEntry(
-        name=name,
+        name=card["name"],
         version=card["version"],
         sha256=combined_sha256(card),
         description=card["description"],

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from inference.catalogue import DEFAULT_PIPELINE, catalogue, pipeline_named
+from inference.catalogue import DEFAULT_PIPELINE, chosen
 from inference.device import pick_device
 from inference.errors import InferenceError
 from inference.evaluation.arithmetic import arithmetic
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
             "arithmetic": arithmetic(DEFAULT_PIPELINE, options.device),
             "pipelines": [
                 _measured(entry.name, scans / scan["folder"], Path(folder) / entry.name, options.device)
-                for entry in [pipeline_named(name) for name in options.pipeline] or catalogue()
+                for entry in chosen(options.pipeline)
             ],
         }
     print(json.dumps(table, indent=1))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.catalogue import PipelineEntry, catalogue, pipeline_named
+from inference.catalogue import PipelineEntry, catalogue, chosen
 from inference.geometry import Geometry
 from inference.io import Reading, SeriesHeader, SeriesKind
 from inference.labels import INFECTED_LABELS, InfectionLabel
@@ -40,7 +40,7 @@ def evaluate_held_out(config: TrainingConfig, pipelines: Sequence[str] = ()) -> 
     cases = [case for case in real_cases(Path(config.datasets)) if case.patient in set(config.test)]
     RESULTS.mkdir(parents=True, exist_ok=True)
     results = {}
-    for entry in [pipeline_named(name) for name in pipelines] or catalogue():
+    for entry in chosen(pipelines):
         result = {"test_patients": config.test, **_measured(entry, cases)}
         (RESULTS / f"{entry.name}.json").write_text(json.dumps(result, indent=1) + "\n")
         results[entry.name] = result

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ from inference.device import Device, pick_device
 from inference.evaluation.plots import lobe_panels
 from inference.io import read_input, to_axial
 from inference.labels import INFECTED_LABELS, LobeLabel
-from inference.lobes import LOBES_OF, label_lobes, paint_lung
+from inference.lobes import label_lobes
 from inference.metrics import Confusion, hd95_mm
 from inference.networks.ctsunet import CtsUNet
 from inference.pipeline import analyse, find_lungs, load_segmenter
 from inference.progress import Progress
 from inference.training.config import TrainingConfig
 from inference.training.fit import state_of
-from inference.training.lobe_atlas import frequencies_in, sides_of
+from inference.training.lobe_atlas import Frequencies, frequencies_in, mean_frequencies, painted, sides_of
 from inference.training.lobes import found_lobes, lobe_maps, lobes_in
 from inference.training.synthetic_ct import VOXEL_MM, LobeMap, synthetic_ct
 
@@ -54,16 +55,15 @@ def evaluate_lobes(config: TrainingConfig, checkpoint: Path) -> dict[str, Any]:
     return result
 
 
-def _row(network: CtsUNet, place: Device, atlas: Any, person: LobeMap, rng: np.random.Generator) -> dict[str, Any]:
+def _row(
+    network: CtsUNet, place: Device, atlas: Frequencies, person: LobeMap, rng: np.random.Generator
+) -> dict[str, Any]:
     truth = lobes_in(person.labels).numpy().astype(np.uint8)
     by_network = found_lobes(network, synthetic_ct(person, rng), person, place).numpy().astype(np.uint8)
-    by_atlas, lung = np.zeros_like(truth), sides_of(truth)
-    for side, names in LOBES_OF.items():
-        paint_lung(by_atlas, lung, side, names, np.rint(255 * atlas[side]).astype(np.uint8))
     return {
         "map": person.name,
         "network": lobe_agreement(by_network, truth),
-        "atlas": lobe_agreement(by_atlas, truth),
+        "atlas": lobe_agreement(painted(sides_of(truth), atlas), truth),
     }
 
 
@@ -87,9 +87,8 @@ def _means(cases: list[dict[str, dict[str, float | None]]]) -> dict[str, Any]:
     return {"iou": {**iou, "mean": mean}, "hd95_mm": round(float(np.mean(far)), 1)}  # type: ignore[arg-type]
 
 
-def _atlas_of(maps: list[LobeMap]) -> Any:
-    single = [frequencies_in(lobes_in(person.labels).numpy().astype(np.uint8)) for person in maps]
-    return {side: np.mean([frequencies[side] for frequencies in single], axis=0) for side in LOBES_OF}
+def _atlas_of(maps: list[LobeMap]) -> Frequencies:
+    return mean_frequencies([frequencies_in(lobes_in(person.labels).numpy().astype(np.uint8)) for person in maps])
 
 
 def add_marked_scan(scan: Path, marked: Path) -> dict[str, Any]:
@@ -102,11 +101,11 @@ def add_marked_scan(scan: Path, marked: Path) -> dict[str, Any]:
         InferenceError: the scan cannot be read.
     """
     result: dict[str, Any] = json.loads(RESULT.read_text())
-    reading = read_input(scan)
+    received = read_input(scan)
+    reading = replace(received, volume=to_axial(received.volume).volume)
     entry = pipeline_named("ctsunet")
     masks = analyse(reading, entry, load_segmenter(entry, "auto"), Progress()).masks
-    axial = to_axial(reading.volume).volume
-    by_atlas, _ = label_lobes(find_lungs(axial, load_segmenter(entry, "auto")))
+    by_atlas, _ = label_lobes(masks.lung)
     infected = np.isin(masks.infection.labels, INFECTED_LABELS)
     with marked.open() as file:
         lines = [[line[lobe.name] == "1" for lobe in LobeLabel] for line in csv.DictReader(file)]

@@ -21,9 +21,9 @@ from inference.networks.classifier import candidate_classifier
 from inference.pipeline import load_segmenter
 from inference.progress import ignore_progress
 from inference.training.config import TrainingConfig
-from inference.training.datasets import Case, real_cases
+from inference.training.datasets import Case
 from inference.training.fit import Fit, state_of
-from inference.training.layouts import extra_cases
+from inference.training.layouts import marked_cases, split
 from inference.volume import Mask, Volume
 
 #: Whose candidates are judged.
@@ -84,14 +84,9 @@ def train_candidates(config: TrainingConfig, place: Device) -> Path:
     Raises:
         BadConfiguration: data are missing, or a split leaves nothing to train or validate on.
     """
-    own = real_cases(Path(config.datasets)) if config.datasets else iter(())
-    marked = [case for case in (*own, *extra_cases(config.extra)) if case.infection is not None]
-    training = [case for case in marked if case.patient not in {*config.test, *config.validation}]
-    validation, test = (
-        [case for case in marked if case.patient in names] for names in (config.validation, config.test)
-    )
-    if not training or not validation:
-        raise BadConfiguration("The split leaves no case to train or to validate on; check test and validation.")
+    marked = marked_cases(config)
+    training, validation = split(config, marked)
+    test = [case for case in marked if case.patient in config.test]
     held_back = candidates_of(validation)
     last = CandidateFit(config, candidates_of(training), held_back, place).run()
     network = candidate_classifier()

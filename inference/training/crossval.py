@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -19,8 +18,8 @@ from inference.preprocess.slices import lung_box
 from inference.training.config import Task, TrainingConfig
 from inference.training.datasets import Case, beside_cases, cases_of, synthetic_cases
 from inference.training.layouts import extra_cases
-from inference.training.loop import fit, predicted_labels
-from inference.training.networks import OUTPUTS, build_network
+from inference.training.loop import best_network, fit, predicted_labels
+from inference.training.networks import OUTPUTS
 from inference.training.samples import Samples, samples_of, truth_of
 
 #: Confusion of each label of a case; "any" is everything marked.
@@ -77,11 +76,8 @@ def _tested(
     training = [case for case in cases if case.patient not in {*tested, *validated}]
     validation = [case for case in cases if case.patient in validated]
     part = replace(config, name=f"{config.name}-fold{fold}")
-    last = fit(part, [*training, *synthetic_cases(config.phantoms)], validation, place, guests)
-    network = build_network(config)
-    best = last.with_name(f"{part.name}-best.pt")
-    network.load_state_dict(torch.load(best, weights_only=True)["state"])
-    network.to(place.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    fit(part, [*training, *synthetic_cases(config.phantoms)], validation, place, guests)
+    network = best_network(part, place)
     counts: dict[str, Counts] = {}
     for case in cases:
         if case.patient not in tested or (config.task != "lung" and case.infection is None):

@@ -18,7 +18,7 @@ from inference.geometry import Geometry
 from inference.labels import InfectionLabel
 from inference.pipeline import find_lungs, load_segmenter
 from inference.training.config import TrainingConfig
-from inference.training.datasets import Case, sirm_cases, training_cases
+from inference.training.datasets import Case, real_cases, sirm_cases, training_cases
 from inference.volume import Volume
 
 #: Label of infection in the joint masks of Ma et al.; 1 and 2 are the lungs.
@@ -39,6 +39,29 @@ def configured_cases(config: TrainingConfig) -> Iterator[Case]:
     if config.datasets:
         yield from training_cases(Path(config.datasets), config.task, config.phantoms)
     yield from extra_cases(config.extra)
+
+
+def marked_cases(config: TrainingConfig) -> list[Case]:
+    """The real cases of a configuration whose infection is marked, `extra` included.
+
+    Raises:
+        BadConfiguration: a piece is missing; the sentence names it.
+    """
+    own = real_cases(Path(config.datasets)) if config.datasets else iter(())
+    return [case for case in (*own, *extra_cases(config.extra)) if case.infection is not None]
+
+
+def split(config: TrainingConfig, cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
+    """Cases to train and to validate on; those of the test patients are in neither.
+
+    Raises:
+        BadConfiguration: nothing is left for one of them.
+    """
+    training = [case for case in cases if case.patient not in {*config.test, *config.validation}]
+    validation = [case for case in cases if case.patient in config.validation]
+    if not training or not validation:
+        raise BadConfiguration("The split leaves no case to train or to validate on; check test and validation.")
+    return training, validation
 
 
 def extra_cases(entries: Sequence[str]) -> Iterator[Case]:

@@ -33,7 +33,7 @@ def build_lobe_atlas(folder: Path) -> dict[str, object]:
     maps = [lobes_of(path) for path in paths]
     single = [frequencies_in(labels) for labels in maps]
     iou = _left_out_iou(maps, single)
-    tensors = {side.name.lower(): np.rint(255 * f).astype(np.uint8) for side, f in _mean(single).items()}
+    tensors = {side.name.lower(): np.rint(255 * f).astype(np.uint8) for side, f in mean_frequencies(single).items()}
     save_file(tensors, ATLAS)
     card: dict[str, object] = {
         "name": "lobe-atlas",
@@ -86,19 +86,25 @@ def _binning(count: int) -> NDArray[np.float32]:
     return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-6)
 
 
-def _mean(parts: Sequence[Frequencies]) -> Frequencies:
+def mean_frequencies(parts: Sequence[Frequencies]) -> Frequencies:
+    """The atlas of several maps."""
     return {side: np.mean([part[side] for part in parts], axis=0) for side in LOBES_OF}
+
+
+def painted(lung: NDArray[np.uint8], atlas: Frequencies) -> NDArray[np.uint8]:
+    """Lobes that an atlas gives to lungs (`LungLabel`, z, y, x)."""
+    lobes = np.zeros_like(lung)
+    for side, names in LOBES_OF.items():
+        paint_lung(lobes, lung, side, names, np.rint(255 * atlas[side]).astype(np.uint8))
+    return lobes
 
 
 def _left_out_iou(maps: Sequence[NDArray[np.uint8]], single: Sequence[Frequencies]) -> dict[str, float]:
     scores: dict[str, list[float]] = {lobe.name: [] for lobe in LobeLabel}
     for fold in range(FOLDS):
-        atlas = _mean([part for i, part in enumerate(single) if i % FOLDS != fold])
+        atlas = mean_frequencies([part for i, part in enumerate(single) if i % FOLDS != fold])
         for truth in maps[fold::FOLDS]:
-            guess = np.zeros_like(truth)
-            lung = sides_of(truth)
-            for side, names in LOBES_OF.items():
-                paint_lung(guess, lung, side, names, np.rint(255 * atlas[side]).astype(np.uint8))
+            guess = painted(sides_of(truth), atlas)
             for lobe in LobeLabel:
                 both = np.count_nonzero((guess == lobe) & (truth == lobe))
                 scores[lobe.name].append(both / np.count_nonzero((guess == lobe) | (truth == lobe)))

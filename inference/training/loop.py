@@ -14,7 +14,7 @@ from inference.training.candidates import train_candidates
 from inference.training.config import Task, TrainingConfig
 from inference.training.datasets import Case
 from inference.training.fit import Fit, state_of
-from inference.training.layouts import configured_cases
+from inference.training.layouts import configured_cases, split
 from inference.training.lobes import train_lobes
 from inference.training.losses import balanced_entropy, loss_of, median_frequency_weights
 from inference.training.networks import OUTPUTS, build_network
@@ -41,10 +41,7 @@ def train(config: TrainingConfig, device: str = "auto") -> Path:
         return train_candidates(config, pick_device(device))
     if config.task == "volume":
         return train_patches(config, pick_device(device))
-    cases = list(configured_cases(config))
-    held_out = {*config.test, *config.validation}
-    training = [case for case in cases if case.patient not in held_out]
-    validation = [case for case in cases if case.patient in set(config.validation)]
+    training, validation = split(config, list(configured_cases(config)))
     place = pick_device(device)
     last = fit(config, training, validation, place)
     if config.task == "lung-infection":
@@ -54,9 +51,7 @@ def train(config: TrainingConfig, device: str = "auto") -> Path:
 
 def _store_threshold(config: TrainingConfig, validation: list[Case], place: Device) -> None:
     """Choose the probability from which on a pixel is infected, on validation slices (Yazdekhasty et al.)."""
-    network = build_network(config)
-    network.load_state_dict(state_of(Path(config.out) / f"{config.name}-best.pt"))
-    network.to(place.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = best_network(config, place)
     samples = samples_of(validation, config.task, config.phantom_weight)
     shares = predicted_shares(network, samples, config, place)[:, -1]
     infected = samples.labels >= INFECTED
@@ -64,6 +59,14 @@ def _store_threshold(config: TrainingConfig, validation: list[Case], place: Devi
     best = max(dice, key=lambda threshold: dice[threshold])
     content = {"threshold": best, "dice": {str(threshold): round(value, 4) for threshold, value in dice.items()}}
     (Path(config.out) / f"{config.name}-threshold.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+def best_network(config: TrainingConfig, place: Device) -> nn.Module:
+    """The network of a training's best checkpoint, on the device."""
+    network = build_network(config)
+    network.load_state_dict(state_of(Path(config.out) / f"{config.name}-best.pt"))
+    ready: nn.Module = network.to(place.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ready
 
 
 def fit(

@@ -22,14 +22,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.device import Device
-from inference.errors import BadConfiguration
 from inference.networks.unet3d import unet3d
 from inference.preprocess.cubes import PATCH_ZYX, resampled, standardised
 from inference.segmenters.cubes import patch_shares
 from inference.training.config import TrainingConfig
-from inference.training.datasets import Case, real_cases, synthetic_cases
+from inference.training.datasets import Case, synthetic_cases
 from inference.training.fit import Fit
-from inference.training.layouts import extra_cases
+from inference.training.layouts import marked_cases, split
 
 #: Every change of a patch is made with this probability (section on data augmentation).
 CHANCE = 0.15
@@ -47,12 +46,7 @@ def train_patches(config: TrainingConfig, place: Device) -> Path:
     Raises:
         BadConfiguration: data are missing, or a split leaves nothing to train or validate on.
     """
-    own = real_cases(Path(config.datasets)) if config.datasets else iter(())
-    marked = [case for case in (*own, *extra_cases(config.extra)) if case.infection is not None]
-    training = [case for case in marked if case.patient not in {*config.test, *config.validation}]
-    validation = [case for case in marked if case.patient in config.validation]
-    if not training or not validation:
-        raise BadConfiguration("The split leaves no case to train or to validate on; check test and validation.")
+    training, validation = split(config, marked_cases(config))
     return PatchFit(config, [*training, *synthetic_cases(config.phantoms)], validation, place).run()
 
 

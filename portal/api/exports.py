@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -15,12 +15,11 @@ from rest_framework.views import APIView
 from portal.accounts.audit import record
 from portal.accounts.models import AuditAction
 from portal.api.pixels import NO_STORE
-from portal.api.scans import find_revision, find_scan
+from portal.api.scans import REVISION, find_revision, find_scan
 from portal.scans.exports import dicom_result
 from portal.scans.models import Segmentation
 from portal.scans.report import report_pdf
 
-REVISION = OpenApiParameter("revision", int, description="Number of a revision; the current one if absent.")
 WITHOUT_RESULT = {
     404: OpenApiResponse(description="No such scan, or no result yet."),
     409: OpenApiResponse(description="The result cannot be written in this form; the sentence says why."),

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction
-from portal.api.scans import find_revision, find_scan
+from portal.api.scans import REVISION, find_revision, find_scan
 from portal.scans.access import visible_scans
 from portal.scans.files import NotThere, explanation_path, frame_bytes, mask_path
 
@@ -42,7 +42,7 @@ class ExplanationView(APIView):
     """What the infection score depends on."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("revision", int, description="Number of a revision; the current one if absent.")],
+        parameters=[REVISION],
         responses={
             (200, "image/png"): OpenApiTypes.BINARY,
             404: OpenApiResponse(description="No such scan or result, or its pipeline explains nothing."),
@@ -63,7 +63,7 @@ class MaskView(APIView):
     """One mask."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("revision", int, description="Number of a revision; the current one if absent.")],
+        parameters=[REVISION],
         responses={
             (200, "application/gzip"): OpenApiTypes.BINARY,
             404: OpenApiResponse(description="No such scan, or no result yet."),

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -19,6 +19,9 @@ from portal.scans.access import visible_scans
 from portal.scans.models import Scan, Segmentation
 from portal.scans.revisions import current_segmentation
 from portal.scans.times import set_acquisition_time
+
+#: What `find_revision` reads.
+REVISION = OpenApiParameter("revision", int, description="Number of a revision; the current one if absent.")
 
 
 class RevisionSerializer(serializers.ModelSerializer[Segmentation]):
