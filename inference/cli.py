@@ -49,12 +49,20 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--save-volume", action="store_true", help="write the HU volume as volume.npy as well")
     segment.set_defaults(handler="inference.commands.segment:run")
 
-    export = commands.add_parser("export", help="masks and measurements of a DICOM series as DICOM SEG and SR")
+    export = commands.add_parser("export", help="masks and measurements of a DICOM series as DICOM objects")
     export.add_argument("scan", type=Path, help="folder that holds the DICOM series alone")
     export.add_argument("result", type=Path, help="folder that `segment` wrote")
     export.add_argument("--out", type=Path, required=True, help="folder for seg.dcm and sr.dcm")
     export.add_argument("--context", type=Path, help="JSON with revision, reader and growth; see inference.dicom")
+    export.add_argument("--captures", action="store_true", help="also sc-NNN.dcm: pictures with burned-in masks")
+    export.add_argument("--volume", type=Path, help="volume.npy of the scan; without it, --captures decodes the series")
+    export.add_argument("--pdf", type=Path, help="write this report as pdf.dcm, and nothing else")
     export.set_defaults(handler="inference.commands.export:run")
+
+    decompress = commands.add_parser("decompress", help="copies of DICOM images with plain pixels")
+    decompress.add_argument("folder", type=Path, help="folder of DICOM files")
+    decompress.add_argument("--out", type=Path, required=True)
+    decompress.set_defaults(handler="inference.commands.decompress:run")
 
     remeasure = commands.add_parser("remeasure", help="check corrected masks and measure them")
     remeasure.add_argument("volume", type=Path, help="volume.npy that `segment --save-volume` wrote")

@@ -36,7 +36,7 @@ from inference.dicom.codes import (
     SEGMENTS,
     SEVERITY,
 )
-from inference.dicom.segmentation import MANUFACTURER, MODEL, SERIES_NUMBERS, Revision
+from inference.dicom.revision import MANUFACTURER, MODEL, SERIES_NUMBERS, Revision
 from inference.dicom.sources import Source
 from inference.labels import LobeLabel, LungLabel
 

@@ -1,8 +1,6 @@
 """Masks as one DICOM Segmentation: lungs, lobes and kinds of infection as binary segments (PS3.3 A.51)."""
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,31 +14,11 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.sr.codedict import codes
 
 from inference.dicom.codes import SEGMENTS, Segment
+from inference.dicom.revision import MANUFACTURER, MODEL, SERIES_NUMBERS, Revision
 from inference.dicom.sources import Source
 from inference.errors import GeometryError, NotAVolume
 from inference.geometry import Geometry, same_grid
 from inference.volume import Mask
-
-MANUFACTURER, MODEL = "LungTrend", "LungTrend"
-SERIES_NUMBERS = {"seg": 9001, "sr": 9002}
-#: Of the 64 characters of a UID, `2.25.` and a 128-bit number take 44 at most.
-UID_PREFIX = "2.25."
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """Which result this is. `key` identifies it for ever, so that its DICOM identifiers never change."""
-
-    key: str
-    pipeline: str
-    version: str
-    #: Who corrected it last; empty for what a pipeline made.
-    reader: str = ""
-
-    def uid(self, role: str) -> str:
-        """A UID of this revision for one role, the same whenever it is asked for (PS3.5 B.2)."""
-        digest = hashlib.sha256(f"{self.key}\n{role}".encode()).digest()
-        return UID_PREFIX + str(int.from_bytes(digest[:16], "big"))
 
 
 def present_segments(masks: Mapping[str, Mask]) -> list[Segment]:

@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from inference.errors import NotAVolume
 from inference.io import NamedFile, SeriesHeader, inspect
 from inference.io.header import SeriesKind
-from inference.io.identifiers import safe_uid
 
 #: What every image has to carry (type 1 and 2), and what to write where a scanner left it out.
 REQUIRED: dict[str, Any] = {
@@ -64,18 +63,18 @@ def read_source(folder: Path) -> Source:
     return Source(
         header,
         tuple(
-            _completed(pydicom.dcmread(file.path, stop_before_pixels=True, force=True), header) for file in header.files
+            _completed(pydicom.dcmread(file.path, stop_before_pixels=True, force=True), header, uid)
+            for file, uid in header.sop_uids.items()
         ),
     )
 
 
-def _completed(dataset: Dataset, header: SeriesHeader) -> Dataset:
+def _completed(dataset: Dataset, header: SeriesHeader, sop_uid: str) -> Dataset:
     """A header with the identifiers the portal knows the series by, and nothing missing that must be there."""
     dataset.StudyInstanceUID = header.study_uid
     dataset.SeriesInstanceUID = header.series_uid
     dataset.FrameOfReferenceUID = header.frame_of_reference_uid
-    place = str(dataset.get("ImagePositionPatient") or "")
-    dataset.SOPInstanceUID = safe_uid(str(dataset.get("SOPInstanceUID") or ""), otherwise=header.series_uid + place)
+    dataset.SOPInstanceUID = sop_uid
     for keyword, value in REQUIRED.items():
         if keyword not in dataset:
             setattr(dataset, keyword, value)

@@ -5,7 +5,14 @@ The order x, y, z of files and of SimpleITK lives only in this package; arrays o
 
 from inference.io.archive import expand
 from inference.io.files import NamedFile, Rejection
-from inference.io.header import AcquisitionTime, InstanceHeader, PatientIdentity, SeriesHeader, SeriesKind
+from inference.io.header import (
+    AcquisitionTime,
+    InstanceHeader,
+    PatientIdentity,
+    SeriesHeader,
+    SeriesKind,
+    StudyAttributes,
+)
 from inference.io.inspection import Inspection, inspect
 from inference.io.masks import read_mask, write_mask, write_volume
 from inference.io.orientation import AxialView, to_axial
@@ -24,6 +31,7 @@ __all__ = [
     "Rejection",
     "SeriesHeader",
     "SeriesKind",
+    "StudyAttributes",
     "expand",
     "inspect",
     "read_input",

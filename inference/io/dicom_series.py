@@ -9,7 +9,7 @@ from itertools import pairwise
 from inference.errors import InferenceError, NotAVolume, UnreadableFile
 from inference.io.dicom_file import Frame
 from inference.io.files import Rejection
-from inference.io.header import AcquisitionTime, PatientIdentity, SeriesHeader, SeriesKind
+from inference.io.header import AcquisitionTime, PatientIdentity, SeriesHeader, SeriesKind, StudyAttributes
 from inference.io.identifiers import safe_uid
 from inference.io.stacking import order_along_normal, plan_stack
 from inference.io.times import acquisition_time
@@ -166,6 +166,7 @@ def _header(frames: list[Frame]) -> SeriesHeader:
         frame_of_reference_uid=identifiers["FrameOfReferenceUID"],
         original_identifiers=originals,
         patient=_patient(first),
+        study=_study(first),
         acquired=_earliest(ordered),
         acquisition_key="|".join(
             (identifiers["StudyInstanceUID"], identifiers["FrameOfReferenceUID"], _text(first, "AcquisitionNumber"))
@@ -200,16 +201,34 @@ def _identifiers(frame: Frame) -> tuple[dict[str, str], dict[str, str]]:
     return safe, {keyword: value for keyword, value in given.items() if value != safe[keyword]}
 
 
+def _study(frame: Frame) -> StudyAttributes:
+    number = _text(frame, "SeriesNumber")
+    return StudyAttributes(
+        date=_iso_date(_text(frame, "StudyDate")),
+        time=_text(frame, "StudyTime"),
+        study_id=_text(frame, "StudyID"),
+        accession_number=_text(frame, "AccessionNumber"),
+        description=_text(frame, "StudyDescription"),
+        referring_physician=_text(frame, "ReferringPhysicianName"),
+        series_number=int(number) if number.lstrip("+-").isdecimal() else None,
+    )
+
+
+def _iso_date(value: str) -> str:
+    """YYYY-MM-DD of a DICOM date (also with the dots of ACR-NEMA); empty when it is none."""
+    digits = value.replace(".", "")
+    return f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}" if len(digits) == 8 and digits.isdecimal() else ""
+
+
 def _patient(frame: Frame) -> PatientIdentity:
     family, _, rest = _text(frame, "PatientName").split("=")[0].partition("^")
     given = " ".join(rest.replace("^", " ").split())
-    birth = _text(frame, "PatientBirthDate").replace(".", "")
     sex = _text(frame, "PatientSex").upper()
     return PatientIdentity(
         mrn=_text(frame, "PatientID"),
         issuer=_text(frame, "IssuerOfPatientID"),
         name=", ".join(part for part in (family.strip(), given) if part),
-        birth_date=f"{birth[:4]}-{birth[4:6]}-{birth[6:8]}" if len(birth) == 8 and birth.isdigit() else "",
+        birth_date=_iso_date(_text(frame, "PatientBirthDate")),
         sex=sex if sex in {"F", "M", "O"} else "",
     )
 

@@ -1,11 +1,13 @@
 """What the headers of one series say, checked and in one shape for DICOM, NIfTI and MetaImage."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from inference.geometry import Geometry
 from inference.io.files import NamedFile
+from inference.io.identifiers import safe_uid
 from inference.io.stacking import StackPlan
 from inference.quality import QualityNote
 
@@ -35,6 +37,22 @@ class PatientIdentity:
     name: str = ""
     birth_date: str = ""
     sex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAttributes:
+    """What the header says of the study and of the series' place in it; empty where it does not.
+
+    `date` is YYYY-MM-DD, `time` a DICOM TM value, `referring_physician` a DICOM PN value.
+    """
+
+    date: str = ""
+    time: str = ""
+    study_id: str = ""
+    accession_number: str = ""
+    description: str = ""
+    referring_physician: str = ""
+    series_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +90,7 @@ class SeriesHeader:
     #: Identifiers that were invalid as received, by attribute keyword.
     original_identifiers: dict[str, str] = field(default_factory=dict)
     patient: PatientIdentity = PatientIdentity()
+    study: StudyAttributes = StudyAttributes()
     acquired: AcquisitionTime | None = None
     acquisition_key: str = ""
     slice_thickness_mm: float | None = None
@@ -86,3 +105,16 @@ class SeriesHeader:
     def files(self) -> tuple[NamedFile, ...]:
         """The files of the series, each once, in order."""
         return tuple(dict.fromkeys(instance.file for instance in self.instances))
+
+    @property
+    def sop_uids(self) -> dict[NamedFile, str]:
+        """SOP instance UID of each file: its own, or one made from series and place where that is no valid UID.
+
+        Some writers give every slice of a series the same UID; a copy is no identifier either.
+        """
+        given = {instance.file: instance.sop_uid.strip() for instance in self.instances}
+        times = Counter(given.values())
+        return {
+            file: safe_uid(uid if times[uid] == 1 else "", otherwise=f"{self.series_uid} {place}")
+            for place, (file, uid) in enumerate(given.items())
+        }

@@ -11,6 +11,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from portal.jobs.doorbell import Bell
 from portal.jobs.leases import claim, reclaim_dead
@@ -34,6 +35,7 @@ class Engine:
 
     async def serve(self) -> None:
         """Work until `stop`; then running jobs go back into the queue."""
+        chores = asyncio.create_task(self._do_chores(), name="chores")
         while not self._stopping:
             try:
                 await self._sweep()
@@ -41,9 +43,10 @@ class Engine:
             except (Error, OSError) as error:
                 logger.warning("database or storage does not answer (%s); trying again at the next sweep", error)
             await self._bell.wait(settings.INFERENCE_SWEEP_SECONDS)
-        for task in self._running:
+        unfinished = [chores, *self._running]
+        for task in unfinished:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*unfinished, return_exceptions=True)
 
     def stop(self) -> None:
         """End the loop soon."""
@@ -55,6 +58,16 @@ class Engine:
         if freed := await database_sync_to_async(reclaim_dead)():
             logger.warning("%d jobs were taken back from workers that no longer answer", freed)
         await asyncio.to_thread(remove_leftovers)
+
+    async def _do_chores(self) -> None:
+        """What else is due: in threads of their own, so that a slow archive keeps no job waiting."""
+        while True:
+            for chore in map(import_string, settings.WORKER_CHORES):
+                try:
+                    await database_sync_to_async(chore, thread_sensitive=False)()
+                except Exception:
+                    logger.exception("%s failed; it is tried again at the next sweep", chore.__qualname__)
+            await asyncio.sleep(settings.INFERENCE_SWEEP_SECONDS)
 
     def _beat(self) -> None:
         WorkerBeat.objects.update_or_create(worker=self.worker)

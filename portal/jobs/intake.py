@@ -9,12 +9,13 @@ from django.utils import timezone
 from inference.io import SeriesKind
 from portal.accounts.audit import record
 from portal.accounts.models import AuditAction, User
+from portal.jobs.routing import RoutingRules, configured_rules, route
 from portal.jobs.services import submit_scan
 from portal.patients.access import visible_patients
 from portal.patients.models import Patient
 from portal.scans.access import may_decide
 from portal.scans.claims import PatientClaim
-from portal.scans.errors import IntakeRefused, NotAllowed
+from portal.scans.errors import IntakeRefused, NotAllowed, StillArriving
 from portal.scans.ingest import IngestPlan, PlannedScan, create_scan, plan_scans
 from portal.scans.matching import Conflict, conflict_between, conflict_with, known_patient, new_patient
 from portal.scans.models import Upload, UploadState
@@ -24,18 +25,27 @@ Decision = Literal["claimed", "files", "refuse"]
 
 
 def complete_upload(
-    *, by: User, upload: Upload, claimed_patient: PatientClaim | None, acquired_at: datetime | None
+    *,
+    by: User,
+    upload: Upload,
+    claimed_patient: PatientClaim | None = None,
+    acquired_at: datetime | None = None,
+    rules: RoutingRules | None = None,
 ) -> dict[str, Any]:
     """Turn the files of an upload into scans with a job each; asked again, the answer is the same.
 
+    With routing rules, only the reconstructions that they choose are analysed.
+
     Raises:
-        IntakeRefused: a patient or a time is missing or impossible; the upload stays open.
+        IntakeRefused: a patient or a time is missing or impossible, or files came meanwhile; the upload stays open.
     """
     plan = plan_scans(upload)
     with transaction.atomic():
         upload = Upload.objects.select_for_update().get(pk=upload.pk)
         if upload.state != UploadState.OPEN:
             return upload.outcome
+        if upload.files.count() != plan.file_count:
+            raise StillArriving("More files came while the upload was being completed; complete it again.")
         upload.claimed_patient = claimed_patient.as_json() if claimed_patient else {}
         upload.claimed_acquired_at = acquired_at
         if plan.scans:
@@ -43,7 +53,7 @@ def complete_upload(
         conflict = next((c for scan in plan.scans if (c := _conflict(scan, claimed_patient, by))), None)
         if conflict is not None:
             return _hold(upload, plan, conflict)
-        return _accept(upload, plan, by=by, sender=by, decision="claimed" if claimed_patient else "files")
+        return _accept(upload, plan, by=by, sender=by, decision="claimed" if claimed_patient else "files", rules=rules)
 
 
 @transaction.atomic
@@ -74,7 +84,8 @@ def decide_upload(*, by: User, upload: Upload, decision: Decision) -> dict[str, 
             reason = f"The upload was refused by {by.username}: {upload.hold_reason}"
             rejected = [{"file": file.name, "reason": reason} for file in upload.files.all()]
             return _close(upload, UploadState.REFUSED, _outcome([], [], rejected))
-        return _accept(upload, plan, by=by, sender=upload.by, decision=decision)
+        rules = configured_rules() if upload.origin else None
+        return _accept(upload, plan, by=by, sender=upload.by, decision=decision, rules=rules)
 
 
 def _refuse_incomplete(plan: IngestPlan, claimed: PatientClaim | None, acquired_at: datetime | None) -> None:
@@ -108,15 +119,23 @@ def _hold(upload: Upload, plan: IngestPlan, conflict: Conflict) -> dict[str, Any
     return _close(upload, UploadState.HELD, _outcome([], [], list(plan.rejected), held={"reason": conflict.reason}))
 
 
-def _accept(upload: Upload, plan: IngestPlan, *, by: User, sender: User, decision: Decision) -> dict[str, Any]:
+def _accept(
+    upload: Upload,
+    plan: IngestPlan,
+    *,
+    by: User,
+    sender: User,
+    decision: Decision,
+    rules: RoutingRules | None = None,
+) -> dict[str, Any]:
     claimed = PatientClaim.from_json(upload.claimed_patient)
-    scans, jobs = [], []
+    scans = []
     for planned in plan.scans:
         patient = _patient(_claim(planned, decision, claimed), by=by, sender=sender)
         scan = create_scan(upload=upload, patient=patient, plan=planned, typed_time=upload.claimed_acquired_at)
         record(AuditAction.CREATE, by=by, subject=scan, patient=patient, upload=str(upload.pk))
         scans.append(scan)
-        jobs.append(submit_scan(by=sender, scan=scan))
+    jobs = [submit_scan(by=sender, scan=scan) for scan in route(scans, rules)]
     for rejection in plan.rejected:
         upload.files.filter(name=rejection["file"]).update(rejection=rejection["reason"])
     accepted = [

@@ -13,6 +13,10 @@ class IntakeRefused(IntakeError):
     """Something is missing; the upload stays open and nothing in it is lost."""
 
 
+class StillArriving(IntakeRefused):
+    """Files came while the upload was being completed; it can be completed again."""
+
+
 class Overtaken(IntakeError):
     """Somebody else saved in the meantime; nothing of either is lost."""
 

@@ -1,73 +1,86 @@
 """Results as DICOM objects. What is built once for a revision is kept: a revision never changes."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from portal.scans.errors import NotExportable
-from portal.scans.files import MASK_KINDS, mask_path
+from portal.scans.files import MASK_KINDS, has_volume, mask_path, volume_key
 from portal.scans.growth import Change
 from portal.scans.ingest import materialise
 from portal.scans.models import ScanKind, Segmentation
-from portal.scans.selectors import timeline_of
+from portal.scans.report import report_pdf
+from portal.scans.selectors import leading_change
 from portal.scans.storage import keep, path_of
 from portal.scans.toolbox import ToolFailed, ToolRefused, run_tool, workplace, write_json
+from portal.scans.wording import change_sentence
 
 
 @dataclass(frozen=True, slots=True)
 class DicomResult:
-    """Files of one revision: Segmentation and structured report."""
+    """Files of one revision: Segmentation, structured report, and Secondary Captures in their order."""
 
     seg: Path
     sr: Path
+    captures: tuple[Path, ...]
 
 
 def dicom_result(revision: Segmentation) -> DicomResult:
-    """SEG and SR of one revision; the report compares with the earlier scan that the timeline compares with.
+    """SEG, SR and captures of one revision, compared with the earlier scan that the timeline compares with.
 
     Raises:
         NotExportable: the scan did not come as DICOM, or its files cannot be referred to.
     """
-    if revision.scan.kind != ScanKind.DICOM:
-        raise NotExportable("This scan came as a volume file; there is no DICOM series that a result could refer to.")
     change = leading_change(revision)
     against = change.before.revision if change else "alone"
-    seg, sr = f"{revision.folder}/seg.dcm", f"{revision.folder}/sr-{against}.dcm"
-    if not (path_of(seg).exists() and path_of(sr).exists()):
-        _build(revision, change, seg_key=seg, sr_key=sr)
-    return DicomResult(path_of(seg), path_of(sr))
+    folder = f"{revision.folder}/dicom-{against}"
+    if not path_of(f"{folder}/seg.dcm").exists():
+        context = _context(revision, change)
+        _build(revision, folder, context, "--captures", *_volume_argument(revision))
+    captures = tuple(sorted(path_of(folder).glob("sc-*.dcm")))
+    return DicomResult(path_of(f"{folder}/seg.dcm"), path_of(f"{folder}/sr.dcm"), captures)
 
 
-def leading_change(revision: Segmentation) -> Change | None:
-    """The comparison with an earlier scan to tell beside this revision: flagged first, then the steepest.
+def encapsulated_report(revision: Segmentation) -> Path:
+    """The PDF report of one revision, as it is now, as a DICOM object.
 
-    None when the revision is not the one that counts, or there is nothing to compare with.
+    Raises:
+        NotExportable: the scan did not come as DICOM, or its files cannot be referred to.
     """
-    changes = [
-        change
-        for change in timeline_of(revision.scan.patient).assessment.changes
-        if change.after.revision == str(revision.pk)
-    ]
-    return max(changes, key=lambda change: (change.flag is not None, change.growth or 0.0), default=None)
+    pdf = report_pdf(revision)
+    folder = f"{revision.folder}/report-{hashlib.sha256(pdf).hexdigest()[:16]}"
+    if not path_of(f"{folder}/pdf.dcm").exists():
+        with workplace() as place:
+            (place / "report.pdf").write_bytes(pdf)
+            _build(revision, folder, _context(revision, None), "--pdf", place / "report.pdf")
+    return path_of(f"{folder}/pdf.dcm")
 
 
-def _build(revision: Segmentation, change: Change | None, *, seg_key: str, sr_key: str) -> None:
+def _volume_argument(revision: Segmentation) -> tuple[str | Path, ...]:
+    return ("--volume", path_of(volume_key(revision.scan))) if has_volume(revision.scan) else ()
+
+
+def _build(revision: Segmentation, key: str, context: dict[str, Any], *arguments: str | Path) -> None:
+    """Everything that the command writes, kept under `key`, the Segmentation last: it says that all is there."""
+    if revision.scan.kind != ScanKind.DICOM:
+        raise NotExportable("This scan came as a volume file; there is no DICOM series that a result could refer to.")
     with workplace() as folder:
         result, out = folder / "result", folder / "out"
         result.mkdir()
         for kind in MASK_KINDS:
             (result / f"{kind}.nii.gz").symlink_to(mask_path(revision, kind))
         write_json(result / "measurements.json", revision.measurement.details)
-        write_json(folder / "context.json", _context(revision, change))
+        write_json(folder / "context.json", context)
         materialise(revision.scan, folder / "scan")
         try:
-            run_tool("export", folder / "scan", result, "--out", out, "--context", folder / "context.json")
+            run_tool("export", folder / "scan", result, "--out", out, "--context", folder / "context.json", *arguments)
         except ToolRefused as refusal:
             raise NotExportable(str(refusal)) from refusal
         except ToolFailed as failure:
             raise NotExportable("The DICOM result could not be built; tell the administrator.") from failure
-        keep(out / "seg.dcm", seg_key)
-        keep(out / "sr.dcm", sr_key)
+        for path in sorted(out.iterdir(), key=lambda path: path.name == "seg.dcm"):
+            keep(path, f"{key}/{path.name}")
 
 
 def _context(revision: Segmentation, change: Change | None) -> dict[str, Any]:
@@ -76,4 +89,5 @@ def _context(revision: Segmentation, change: Change | None) -> dict[str, Any]:
         growth = {"percent": 100 * change.growth, "hours": change.hours, "prior_revision": change.before.revision}
     reader = revision.author
     name = (reader.get_full_name() or reader.username) if reader else ""
-    return {"revision": str(revision.pk), "reader": name, "growth": growth}
+    summary = [change_sentence(change)] if change is not None else []
+    return {"revision": str(revision.pk), "reader": name, "growth": growth, "summary": summary}

@@ -3,14 +3,14 @@
 import hashlib
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from inference.io import InstanceHeader, NamedFile, Rejection, SeriesHeader, expand, inspect, volume_suffix
+from inference.io import InstanceHeader, NamedFile, Rejection, SeriesHeader, SeriesKind, expand, inspect, volume_suffix
 from portal.patients.models import Patient
 from portal.scans.models import Instance, Scan, Upload, UploadedFile
 from portal.scans.storage import path_of
@@ -59,28 +59,33 @@ class IngestPlan:
 
     scans: tuple[PlannedScan, ...]
     rejected: tuple[dict[str, str], ...]
+    #: Received files that were looked at.
+    file_count: int
 
 
 def plan_scans(upload: Upload) -> IngestPlan:
     """Inspect the headers of everything that was received; decodes no pixel."""
-    with _opened(upload) as (files, sources, refused):
+    received = list(upload.files.all())
+    with _opened(received) as (files, sources, refused):
         inspection = inspect(files)
         scans = tuple(
             PlannedScan(header, {file.path: _source(file, sources) for file in header.files})
             for header in inspection.series
         )
     rejected = [{"file": r.file, "reason": r.reason} for r in (*refused, *inspection.rejected)]
-    return IngestPlan(scans, tuple(rejected))
+    return IngestPlan(scans, tuple(rejected), len(received))
 
 
 @contextmanager
-def _opened(upload: Upload) -> Iterator[tuple[list[NamedFile], Origins, list[Rejection]]]:
+def _opened(
+    everything: Sequence[UploadedFile],
+) -> Iterator[tuple[list[NamedFile], Origins, list[Rejection]]]:
     """Every received file, zips unpacked for the time of the inspection."""
     files: list[NamedFile] = []
     origins: Origins = {}
     refused: list[Rejection] = []
     with TemporaryDirectory(prefix="lungtrend-") as folder:
-        for received in upload.files.all():
+        for received in everything:
             named = NamedFile(received.name, path_of(received.path))
             members, refusals = expand([named], Path(folder) / str(received.pk))
             refused += refusals
@@ -121,6 +126,13 @@ def create_scan(*, upload: Upload, patient: Patient, plan: PlannedScan, typed_ti
             "study_uid": header.study_uid,
             "series_uid": header.series_uid,
             "frame_of_reference_uid": header.frame_of_reference_uid,
+            "series_number": header.study.series_number,
+            "study_id": header.study.study_id[:64],
+            "study_date": _date(header.study.date),
+            "study_time": header.study.time[:20],
+            "study_description": header.study.description[:200],
+            "accession_number": header.study.accession_number[:64],
+            "referring_physician": header.study.referring_physician[:200],
             "original_identifiers": header.original_identifiers,
             "acquisition_key": header.acquisition_key[:200],
             "acquired_at": acquired_at,
@@ -140,8 +152,16 @@ def create_scan(*, upload: Upload, patient: Patient, plan: PlannedScan, typed_ti
     return scan
 
 
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def _instances(scan: Scan, plan: PlannedScan) -> Iterator[Instance]:
     """One row a file, at the place of its first image along the slice normal."""
+    uids = plan.header.sop_uids
     first_of_file = {instance.file: (i, instance) for i, instance in reversed(list(enumerate(plan.header.instances)))}
     frames = Counter(instance.file for instance in plan.header.instances)
     for index, instance in sorted(first_of_file.values(), key=lambda pair: pair[0]):
@@ -151,7 +171,7 @@ def _instances(scan: Scan, plan: PlannedScan) -> Iterator[Instance]:
             index=index,
             file=source.file,
             member=source.member,
-            sop_uid=instance.sop_uid[:64],
+            sop_uid=uids[instance.file] if plan.header.kind is SeriesKind.DICOM else "",
             sop_class_uid=instance.sop_class_uid[:64],
             frames=frames[instance.file],
         )

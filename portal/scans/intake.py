@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Sum
+from django.utils import timezone
 
 from inference.io import volume_suffix
 from portal.accounts.models import User
@@ -12,9 +14,11 @@ from portal.scans.models import Upload, UploadedFile, UploadState
 from portal.scans.storage import TooLarge, keep, receive
 
 
-def open_upload(*, by: User) -> Upload:
-    """A new, empty upload."""
-    return Upload.objects.create(by=by)
+def open_upload(*, by: User, origin: str = "") -> Upload:
+    """A new, empty upload; for an origin that sends piece by piece, the one that is still open."""
+    if not origin:
+        return Upload.objects.create(by=by)
+    return Upload.objects.get_or_create(by=by, origin=origin, state=UploadState.OPEN)[0]
 
 
 def receive_file(*, upload: Upload, name: str, chunks: Iterable[bytes]) -> tuple[UploadedFile, bool]:
@@ -24,7 +28,7 @@ def receive_file(*, upload: Upload, name: str, chunks: Iterable[bytes]) -> tuple
         FileRefused: the upload is no longer open, or the file or the upload would be too large.
     """
     if upload.state != UploadState.OPEN:
-        raise FileRefused(f"{name} came after the upload was completed; start a new upload for it.")
+        raise _too_late(name)
     so_far = upload.files.aggregate(total=Sum("size"))["total"] or 0
     limit = min(settings.UPLOAD_MAX_FILE_BYTES, settings.UPLOAD_MAX_TOTAL_BYTES - so_far)
     try:
@@ -34,9 +38,19 @@ def receive_file(*, upload: Upload, name: str, chunks: Iterable[bytes]) -> tuple
             f"{name} is larger than an upload may be ({limit / 1024**3:.1f} GiB left); send one series an upload."
         ) from None
     key = f"uploads/{upload.pk}/{content.sha256}{volume_suffix(name)}"
-    keep(content.part, key)
-    return UploadedFile.objects.get_or_create(
-        upload=upload,
-        sha256=content.sha256,
-        defaults={"name": name[-500:], "size": content.size, "path": key},
-    )
+    with transaction.atomic():
+        # Whoever completes the upload holds the same lock: a file comes before or after, never between.
+        if Upload.objects.select_for_update().get(pk=upload.pk).state != UploadState.OPEN:
+            content.part.unlink()
+            raise _too_late(name)
+        Upload.objects.filter(pk=upload.pk).update(active_at=timezone.now())
+        keep(content.part, key)
+        return UploadedFile.objects.get_or_create(
+            upload=upload,
+            sha256=content.sha256,
+            defaults={"name": name[-500:], "size": content.size, "path": key},
+        )
+
+
+def _too_late(name: str) -> FileRefused:
+    return FileRefused(f"{name} came after the upload was completed; start a new upload for it.")

@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from portal.patients.models import Patient
 
@@ -24,7 +25,11 @@ class Upload(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="uploads")
     state = models.CharField(max_length=10, choices=UploadState.choices, default=UploadState.OPEN)
+    #: What keeps sending into it, for example a scanner and a study; empty for an upload that a person completes.
+    origin = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    #: When a file came last, be it new or a copy.
+    active_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True, blank=True)
     #: Who the sender says the patient is: {"mrn", "issuer", "name", "birth_date", "sex"}; empty: as the files say.
     claimed_patient = models.JSONField(default=dict, blank=True)
@@ -40,6 +45,13 @@ class Upload(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["by", "origin"],
+                condition=Q(state="open") & ~Q(origin=""),
+                name="one_open_upload_per_origin",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"upload {self.id} ({self.state})"
@@ -86,6 +98,15 @@ class Scan(models.Model):
     study_uid = models.CharField(max_length=64, blank=True)
     series_uid = models.CharField(max_length=64, blank=True)
     frame_of_reference_uid = models.CharField(max_length=64, blank=True)
+    series_number = models.IntegerField(null=True, blank=True)
+    study_id = models.CharField(max_length=64, blank=True)
+    study_date = models.DateField(null=True, blank=True)
+    #: DICOM TM, as received.
+    study_time = models.CharField(max_length=20, blank=True)
+    study_description = models.CharField(max_length=200, blank=True)
+    accession_number = models.CharField(max_length=64, blank=True)
+    #: DICOM PN, as received.
+    referring_physician = models.CharField(max_length=200, blank=True)
     #: Identifiers that were invalid as received, by attribute keyword.
     original_identifiers = models.JSONField(default=dict, blank=True)
     #: SHA-256 over the contents of its files: the same files again are the same scan.
@@ -112,7 +133,10 @@ class Scan(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["patient", "content_digest"], name="one_scan_per_content_of_a_patient"),
         ]
-        indexes = [models.Index(fields=["patient", "acquired_at"], name="scan_by_patient_and_time")]
+        indexes = [
+            models.Index(fields=["patient", "acquired_at"], name="scan_by_patient_and_time"),
+            models.Index(fields=["study_uid", "series_uid"], name="scan_by_study_and_series"),
+        ]
 
     def __str__(self) -> str:
         return f"scan {self.id}"
@@ -137,6 +161,7 @@ class Instance(models.Model):
     file = models.ForeignKey(UploadedFile, on_delete=models.PROTECT, related_name="instances")
     #: Name inside the archive when `file` is a zip, else empty.
     member = models.CharField(max_length=500, blank=True)
+    #: As other programs may refer to it: valid, and unique in its series (`SeriesHeader.sop_uids`).
     sop_uid = models.CharField(max_length=64, blank=True)
     sop_class_uid = models.CharField(max_length=64, blank=True)
     frames = models.PositiveIntegerField(default=1)
@@ -144,6 +169,7 @@ class Instance(models.Model):
     class Meta:
         ordering = ["scan", "index"]
         constraints = [models.UniqueConstraint(fields=["scan", "index"], name="one_instance_per_position")]
+        indexes = [models.Index(fields=["sop_uid"], name="instance_by_sop_uid")]
 
     def __str__(self) -> str:
         return f"{self.scan_id} [{self.index}]"

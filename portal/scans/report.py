@@ -20,27 +20,17 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from inference.io import read_mask
-from inference.labels import InfectionLabel
-from portal.scans.exports import leading_change
+from inference.pictures import tinted
 from portal.scans.files import has_volume, mask_path, volume_key
 from portal.scans.models import Origin, Segmentation
-from portal.scans.selectors import Timeline, TimelinePoint, timeline_of
+from portal.scans.selectors import Timeline, TimelinePoint, leading_change, timeline_of
 from portal.scans.storage import path_of
 from portal.scans.wording import QUALIFIER_TEXT, change_sentence, format_hours, format_ml
 
 KEY_SLICES = 3
 #: Key slices lie at least this share of the scan apart, so that they show different places.
 APART_SHARE = 0.08
-#: Lung window: centre and width in HU.
-WINDOW_HU = (-600, 1500)
 INK, MUTED, ALERT = colors.HexColor("#15202b"), colors.HexColor("#5b6b7a"), colors.HexColor("#b42318")
-TINTS = {
-    InfectionLabel.GROUND_GLASS: (245, 158, 11),
-    InfectionLabel.CONSOLIDATION: (220, 38, 38),
-    InfectionLabel.EFFUSION: (59, 130, 246),
-    InfectionLabel.INFECTED: (217, 70, 239),
-}
-TINT_SHARE = 0.45
 COURSE_POINTS = 12
 LOBES = ("RUL", "RML", "RLL", "LUL", "LLL")
 
@@ -244,14 +234,8 @@ def key_slices(infected_by_slice_ml: NDArray[np.float64]) -> list[int]:
 
 def _picture(hu: NDArray[np.int16], kinds: NDArray[np.uint8]) -> io.BytesIO:
     """One slice with its infection tinted, as PNG."""
-    centre, width = WINDOW_HU
-    grey = np.clip((hu.astype(np.float32) - (centre - width / 2)) / width, 0, 1) * 255
-    picture = np.repeat(grey[..., None], 3, axis=2)
-    for kind, tint in TINTS.items():
-        where = kinds == kind
-        picture[where] = picture[where] * (1 - TINT_SHARE) + np.asarray(tint, np.float32) * TINT_SHARE
     buffer = io.BytesIO()
-    Picture.fromarray(picture.astype(np.uint8)).save(buffer, "PNG")
+    Picture.fromarray(tinted(hu, kinds)).save(buffer, "PNG")
     buffer.seek(0)
     return buffer
 

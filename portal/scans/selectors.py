@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from portal.patients.models import Patient
-from portal.scans.growth import Assessment, Judged, TimePoint, assess
+from portal.scans.growth import Assessment, Change, Judged, TimePoint, assess
 from portal.scans.models import Acknowledgement, Measurement, Origin, Scan, Segmentation
 from portal.scans.revisions import choose_current
 
@@ -40,6 +40,19 @@ class Timeline:
 def timeline_of(patient: Patient) -> Timeline:
     """Everything that follows from a patient's scans, derived anew."""
     return timelines_of([patient])[patient.pk]
+
+
+def leading_change(revision: Segmentation) -> Change | None:
+    """The comparison with an earlier scan to tell beside this revision: flagged first, then the steepest.
+
+    None when the revision is not the one that counts, or there is nothing to compare with.
+    """
+    changes = [
+        change
+        for change in timeline_of(revision.scan.patient).assessment.changes
+        if change.after.revision == str(revision.pk)
+    ]
+    return max(changes, key=lambda change: (change.flag is not None, change.growth or 0.0), default=None)
 
 
 def timelines_of(patients: Iterable[Patient]) -> dict[UUID, Timeline]:

@@ -7,6 +7,12 @@ from csp.constants import NONE, SELF
 
 from inference.catalogue import DEFAULT_PIPELINE
 
+
+def _words(name: str, otherwise: str = "") -> list[str]:
+    """Values of a variable, separated by commas."""
+    return [word.strip() for word in os.environ.get(name, otherwise).split(",") if word.strip()]
+
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 #: Database, uploads, masks and the embedded secret live here; back this folder up.
 LUNGTREND_HOME = Path(os.environ.get("LUNGTREND_HOME", BASE_DIR / "var")).resolve()
@@ -20,6 +26,7 @@ INSTALLED_APPS = [
     "portal.jobs",
     "portal.dashboard",
     "portal.api",
+    "portal.dicom",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -174,12 +181,29 @@ INFERENCE_TIMEOUT_SECONDS = 30 * 60
 INFERENCE_SLOTS = int(os.environ.get("LUNGTREND_SLOTS", "1"))
 INFERENCE_SWEEP_SECONDS = 5
 
+#: How others reach this portal, for example https://lungtrend.example; where it is empty, as each request says.
+PUBLIC_ADDRESS = os.environ.get("LUNGTREND_PUBLIC_ADDRESS", "").rstrip("/")
+
 # DICOM receiver
 DICOM_AE_TITLE = os.environ.get("LUNGTREND_DICOM_AET", "LUNGTREND")
 #: AE titles that may send; nobody may while this is empty.
-DICOM_ALLOWED_AE_TITLES = [title for title in os.environ.get("LUNGTREND_DICOM_ALLOWED", "").split(",") if title]
-#: A series is complete when none of its images came for this long.
+DICOM_ALLOWED_AE_TITLES = _words("LUNGTREND_DICOM_ALLOWED")
+#: A study is complete when none of its images came for this long.
 DICOM_QUIET_SECONDS = float(os.environ.get("LUNGTREND_DICOM_QUIET_SECONDS", "30"))
+#: PEM files; with a CA, senders must show certificates that it signed.
+DICOM_TLS_CERTIFICATE = os.environ.get("LUNGTREND_DICOM_TLS_CERTIFICATE", "")
+DICOM_TLS_KEY = os.environ.get("LUNGTREND_DICOM_TLS_KEY", "")
+DICOM_TLS_CA = os.environ.get("LUNGTREND_DICOM_TLS_CA", "")
+
+# Which of the series that scanners send are analysed by themselves (`portal.jobs.routing`)
+ROUTING_BODY_PARTS = _words("LUNGTREND_ROUTING_BODY_PARTS", "CHEST,THORAX,LUNG,HEART,ABDOMEN,TRUNK,WHOLE")
+ROUTING_SLICES = os.environ.get("LUNGTREND_ROUTING_SLICES", "thin")
+ROUTING_KERNELS = _words("LUNGTREND_ROUTING_KERNELS")
+
+#: What every worker does after each sweep of the queue, by dotted path; none of it may raise.
+WORKER_CHORES = [
+    "portal.jobs.arrivals.complete_quiet",
+]
 
 LOGGING = {
     "version": 1,

@@ -12,8 +12,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from inference.cli import main
-from inference.dicom.segmentation import Revision
-from inference.io import read_input, write_mask
+from inference.dicom.revision import Revision
+from inference.io import read_input, read_mask, write_mask
 from inference.phantom import Acquisition, PhantomPatient
 from inference.volume import Mask
 from inference.volumetry import Masks, measure
@@ -21,6 +21,7 @@ from tests.inference.io.test_dicom_made_odd import edit
 from tests.samples import SMALL, dicom_folder
 
 INFECTED_ML = 150.0
+PDF = b"%PDF-1.4 not really, but nobody looks inside."
 
 
 @pytest.fixture
@@ -52,14 +53,18 @@ def result(scan: Path, tmp_path: Path) -> Path:
 def export(scan: Path, result: Path, out: Path, **context: object) -> tuple[Dataset, Dataset]:
     (out.parent / "context.json").write_text(json.dumps({"revision": "r1", **context}))
     arguments = ["export", str(scan), str(result), "--out", str(out), "--context", str(out.parent / "context.json")]
-    assert main(arguments) == 0
+    (out.parent / "report.pdf").write_bytes(PDF)
+    assert main([*arguments, "--captures"]) == 0
+    assert main([*arguments, "--pdf", str(out.parent / "report.pdf")]) == 0
     return pydicom.dcmread(out / "seg.dcm"), pydicom.dcmread(out / "sr.dcm")
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
 def test_a_strict_checker_finds_no_error(scan, result, tmp_path) -> None:
     export(scan, result, tmp_path / "out", growth={"percent": 94.0, "hours": 44.0, "prior_revision": "r0"})
-    for name in ("seg.dcm", "sr.dcm"):
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert {"seg.dcm", "sr.dcm", "sc-001.dcm", "sc-002.dcm", "pdf.dcm"} <= set(names)
+    for name in names:
         report = subprocess.run(["dciodvfy", str(tmp_path / "out" / name)], capture_output=True, text=True, check=False)
         assert "Error" not in report.stdout + report.stderr, name
 
@@ -129,3 +134,28 @@ def test_a_volume_file_has_nothing_to_refer_to(result, tmp_path, capsys) -> None
     shutil.copy(result / "lung.nii.gz", tmp_path / "nifti" / "lung.nii.gz")
     assert main(["export", str(tmp_path / "nifti"), str(result), "--out", str(tmp_path / "out")]) == 2
     assert "did not come as DICOM" in capsys.readouterr().err
+
+
+def test_captures_show_figures_first_and_then_the_infected_slices(scan, result, tmp_path) -> None:
+    export(scan, result, tmp_path / "out", summary=["The infected volume grew by 94 % within 44 hours."])
+    figures = json.loads((result / "measurements.json").read_text())
+    infected = [z for z, ml in enumerate(figures["infected_by_slice_ml"]) if ml > 0]
+    captures = [pydicom.dcmread(path) for path in sorted((tmp_path / "out").glob("sc-*.dcm"))]
+    assert len(captures) == 1 + min(31, len(infected))
+    assert len({capture.SOPInstanceUID for capture in captures}) == len(captures)
+    assert {capture.SeriesInstanceUID for capture in captures} == {Revision("r1", "unet2d", "1.0").uid("sc-series")}
+    source = read_input(scan)
+    assert captures[0].StudyInstanceUID == source.header.study_uid
+    shown = captures[1].pixel_array
+    assert shown.shape == (*source.volume.hu.shape[1:], 3)
+    is_tinted = np.ptp(shown.astype(int), axis=2) > 20
+    marked = np.asarray(read_mask(result / "infection.nii.gz").labels[infected[0]] > 0)
+    assert is_tinted[marked].mean() > 0.9
+    assert is_tinted[~marked].mean() < 0.05
+
+
+def test_the_report_comes_back_byte_for_byte(scan, result, tmp_path) -> None:
+    export(scan, result, tmp_path / "out")
+    report = pydicom.dcmread(tmp_path / "out" / "pdf.dcm")
+    assert report.EncapsulatedDocument[: report.EncapsulatedDocumentLength] == PDF
+    assert len(report.SourceInstanceSequence) == SMALL.slices

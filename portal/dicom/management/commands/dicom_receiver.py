@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.accounts.models import User
-from portal.jobs.receiver import new_receiver
+from portal.dicom.receiver import new_receiver
 
 
 class Command(BaseCommand):
@@ -30,7 +30,10 @@ class Command(BaseCommand):
             raise CommandError(f"There is no active account {options['user']}.")
         if not settings.DICOM_ALLOWED_AE_TITLES:
             raise CommandError("Set LUNGTREND_DICOM_ALLOWED to the AE titles that may send, separated by commas.")
-        receiver = new_receiver(user)
+        try:
+            receiver = new_receiver(user)
+        except OSError as error:
+            raise CommandError(f"The certificate for TLS cannot be used ({error}).") from None
         try:
             receiver.start(options["host"], options["port"])
         except OSError as error:

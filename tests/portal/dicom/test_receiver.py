@@ -1,6 +1,7 @@
 """Series sent by DICOM: stored, completed when quiet, held when in doubt, refused to strangers."""
 
 import shutil
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,8 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification
 
+from portal.dicom.receiver import Receiver, new_receiver
 from portal.jobs.models import InferenceJob
-from portal.jobs.receiver import Receiver
 from portal.scans.models import Scan, Upload, UploadState
 from tests.samples import dicom_folder
 
@@ -95,6 +96,60 @@ def test_what_arrived_before_a_restart_is_completed_after_it(clinician, series) 
     second.start("127.0.0.1", 0)
     wait_for(lambda: Scan.objects.count() == 1)
     second.stop()
+
+
+def test_of_two_reconstructions_one_is_analysed(receiver, series, tmp_path) -> None:
+    copies = []
+    for path in series:
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesInstanceUID += ".1"
+        dataset.SOPInstanceUID += ".1"
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.SliceThickness = 30
+        dataset.SeriesDescription = "thick"
+        copies.append(tmp_path / f"copy-{path.name}")
+        dataset.save_as(copies[-1])
+    assert send(receiver, [*copies, *series]) == {0x0000}
+    wait_for(lambda: Scan.objects.count() == 2)
+    job = InferenceJob.objects.get()
+    assert job.scan.description != "thick"
+
+
+def test_the_same_identifier_with_other_pixels_is_a_duplicate(receiver, series) -> None:
+    dataset = pydicom.dcmread(series[0])
+    association = associate(receiver)
+    assert association.send_c_store(dataset).Status == 0x0000
+    dataset.PatientComments = "another header, the same pixels"
+    assert association.send_c_store(dataset).Status == 0x0000
+    dataset.PixelData = bytes(len(dataset.PixelData))
+    assert association.send_c_store(dataset).Status == 0x0111
+    association.release()
+    assert Upload.objects.get().files.count() == 2
+
+
+def test_with_tls_the_line_is_encrypted_and_plain_speech_is_refused(clinician, series, tmp_path, settings) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        + ["-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    settings.DICOM_TLS_CERTIFICATE, settings.DICOM_TLS_KEY = str(certificate), str(key)
+    settings.DICOM_ALLOWED_AE_TITLES, settings.DICOM_QUIET_SECONDS = ["SCANNER"], 0.5
+    receiver = new_receiver(clinician)
+    receiver.start("127.0.0.1", 0)
+    try:
+        context = ssl.create_default_context(cafile=str(certificate))
+        scanner = AE(ae_title="SCANNER")
+        scanner.add_requested_context(Verification)
+        secure = scanner.associate("127.0.0.1", receiver.port, ae_title="LUNGTREND", tls_args=(context, "localhost"))
+        assert secure.send_c_echo().Status == 0x0000
+        secure.release()
+        scanner.acse_timeout = scanner.network_timeout = 3
+        assert not scanner.associate("127.0.0.1", receiver.port, ae_title="LUNGTREND").is_established
+    finally:
+        receiver.stop()
 
 
 def test_strangers_are_refused(receiver) -> None:
