@@ -6,11 +6,26 @@ export PATH="$PWD/.venv/bin:$PATH" PYTHONUNBUFFERED=1
 unset LUNGTREND_HOME
 
 needed=()
-command -v chromium >/dev/null || needed+=(chromium)
-command -v dciodvfy >/dev/null || needed+=(dicom3tools)
+need() { command -v "$1" >/dev/null || needed+=("$2"); }
+need chromium chromium
+need dciodvfy dicom3tools
+need storescu dcmtk
+need Orthanc orthanc
+need ip iproute2
+need openssl openssl
+[ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || needed+=(orthanc-dicomweb)
+
+# Installing a server starts it, and Orthanc would listen on every address: nothing is started here.
+install_without_starting() {
+  local policy=/usr/sbin/policy-rc.d ours=
+  [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && ours=1; }
+  apt-get update -qq && apt-get install -y -qq "$@" >/dev/null
+  [ -z "$ours" ] || rm "$policy"
+}
+
 if [ ${#needed[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -qq && apt-get install -y -qq "${needed[@]}" >/dev/null
+    install_without_starting "${needed[@]}"
   else
     echo "Missing for the tests: ${needed[*]}. Install these Debian packages and try again." >&2
     exit 1

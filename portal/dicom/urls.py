@@ -1,8 +1,9 @@
-"""Addresses of DICOMweb. They end without a slash, as the standard writes them."""
+"""Addresses of DICOMweb, which end without a slash, and of the pages and REST of delivery and import."""
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
+from portal.dicom import pages, rest
 from portal.dicom.web import retrieve, search, store
 from portal.dicom.web.base import DicomWebView
 
@@ -49,6 +50,10 @@ def _at(address: str, view: type[DicomWebView], name: str) -> object:
 
 
 urlpatterns = [
+    path("scans/<uuid:pk>/deliveries/", pages.deliveries, name="deliveries"),
+    path("patients/<uuid:pk>/priors/", pages.priors, name="priors"),
+    path("api/v1/scans/<uuid:pk>/deliveries/", rest.DeliveriesView.as_view(), name="scan_deliveries"),
+    path("api/v1/patients/<uuid:pk>/priors/", rest.PriorsView.as_view(), name="patient_priors"),
     _at(f"{ROOT}studies", StudiesView, "studies"),
     _at(f"{ROOT}series", search.SeriesSearchView, "series"),
     _at(f"{ROOT}instances", search.InstancesSearchView, "instances"),

@@ -203,6 +203,8 @@ ROUTING_KERNELS = _words("LUNGTREND_ROUTING_KERNELS")
 #: What every worker does after each sweep of the queue, by dotted path; none of it may raise.
 WORKER_CHORES = [
     "portal.jobs.arrivals.complete_quiet",
+    "portal.dicom.delivery.deliver",
+    "portal.dicom.priors.fetch_priors",
 ]
 
 LOGGING = {

@@ -36,6 +36,8 @@ def addresses(patient, clinician, tmp_path) -> dict[str, str]:
     found["scan_frame"] = reverse("scan_frame", args=[scan.pk, 0])
     for name in ("scan_registration", "scan_growth_map"):
         found[name] = reverse(name, args=[scan.pk, make_scan(patient, clinician, hours=-20).pk])
+    found |= {name: reverse(name, args=[scan.pk]) for name in ("deliveries", "scan_deliveries")}
+    found |= {name: reverse(name, args=[patient.pk]) for name in ("priors", "patient_priors")}
     found["scan_mask"] = reverse("scan_mask", args=[scan.pk, "lung"])
     for name in ("worklist", "upload_page", "help", "models", "audit", "schema", "uploads", "pipelines", "patients"):
         found[name] = reverse(name)

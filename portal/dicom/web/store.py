@@ -37,7 +37,7 @@ class StoreView(DicomWebView):
         failed: list[Dataset] = []
         with workplace() as folder:
             limit = settings.UPLOAD_MAX_TOTAL_BYTES
-            for part_type, path in read_parts(request.stream, kind, folder, limit_bytes=limit):
+            for part_type, path in read_parts(request._request, kind, folder, limit_bytes=limit):
                 item, reason = _kept(request.user, part_type, path, study_uid)
                 path.unlink(missing_ok=True)
                 (stored if reason is None else failed).append(item)

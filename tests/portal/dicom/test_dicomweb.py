@@ -38,16 +38,14 @@ def scan(patient, clinician, tmp_path) -> Scan:
     return measured_scan(patient, clinician, tmp_path)
 
 
-def client_of(user, live_server) -> DICOMwebClient:
+def client_of(user, address: str) -> DICOMwebClient:
     _, token = AuthToken.objects.create(user)
-    return DICOMwebClient(f"{live_server.url}/dicomweb", headers={"Authorization": f"Token {token}"})
+    return DICOMwebClient(f"{address}/dicomweb", headers={"Authorization": f"Token {token}"})
 
 
 @pytest.fixture
-def pacs(clinician, live_server, settings) -> DICOMwebClient:
-    # The client leaves the port out of the Host header.
-    settings.PUBLIC_ADDRESS = live_server.url
-    return client_of(clinician, live_server)
+def pacs(clinician, portal_address) -> DICOMwebClient:
+    return client_of(clinician, portal_address)
 
 
 def value(row: dict, keyword: str):
@@ -222,8 +220,8 @@ def test_what_is_not_dicom_is_named_and_leaves_nothing(as_clinician, tmp_path) -
     assert Upload.objects.get().files.count() == 1
 
 
-def test_another_ward_finds_and_gets_nothing(scan, stranger, live_server) -> None:
-    pacs = client_of(stranger, live_server)
+def test_another_ward_finds_and_gets_nothing(scan, stranger, portal_address) -> None:
+    pacs = client_of(stranger, portal_address)
     assert pacs.search_for_studies() == []
     for retrieve in (pacs.retrieve_series, pacs.retrieve_series_metadata):
         with pytest.raises(HTTPError, match="404"):

@@ -129,12 +129,9 @@ def test_the_same_identifier_with_other_pixels_is_a_duplicate(receiver, series) 
 
 def test_with_tls_the_line_is_encrypted_and_plain_speech_is_refused(clinician, series, tmp_path, settings) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
+    subject = ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run(command, check=True, capture_output=True)
     settings.DICOM_TLS_CERTIFICATE, settings.DICOM_TLS_KEY = str(certificate), str(key)
     settings.DICOM_ALLOWED_AE_TITLES, settings.DICOM_QUIET_SECONDS = ["SCANNER"], 0.5
     receiver = new_receiver(clinician)
