@@ -59,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--pdf", type=Path, help="write this report as pdf.dcm, and nothing else")
     export.set_defaults(handler="inference.commands.export:run")
 
+    deidentify = commands.add_parser("deidentify", help="DICOM files without a person (PS3.15 Basic Profile)")
+    deidentify.add_argument("folder", type=Path, help="folder of DICOM files")
+    deidentify.add_argument("--out", type=Path, required=True)
+    deidentify.add_argument("--plan", type=Path, required=True, help="JSON: patient, shift_days, key")
+    deidentify.set_defaults(handler="inference.commands.deidentify:run")
+
     decompress = commands.add_parser("decompress", help="copies of DICOM images with plain pixels")
     decompress.add_argument("folder", type=Path, help="folder of DICOM files")
     decompress.add_argument("--out", type=Path, required=True)

@@ -39,8 +39,8 @@ def workplace() -> Iterator[Path]:
         yield Path(folder)
 
 
-def run_tool(name: str, *arguments: str | Path) -> None:
-    """Run `python -m inference NAME` to its end.
+def run_tool(name: str, *arguments: str | Path) -> str:
+    """Run `python -m inference NAME` to its end; returns what it printed.
 
     Raises:
         ToolRefused: with the command's own sentence.
@@ -58,6 +58,7 @@ def run_tool(name: str, *arguments: str | Path) -> None:
     if done.returncode:
         logger.error("inference %s ended with status %s: %s", name, done.returncode, done.stderr[-2000:])
         raise ToolFailed(f"{name} ended with status {done.returncode}")
+    return done.stdout
 
 
 def write_json(path: Path, content: object) -> None:
