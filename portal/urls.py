@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("portal.dashboard.urls")),
     path("", include("portal.api.urls")),
     path("", include("portal.dicom.urls")),
+    path("", include("portal.fhir.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "portal.dashboard",
     "portal.api",
     "portal.dicom",
+    "portal.fhir",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -184,6 +185,14 @@ INFERENCE_SWEEP_SECONDS = 5
 #: How others reach this portal, for example https://lungtrend.example; where it is empty, as each request says.
 PUBLIC_ADDRESS = os.environ.get("LUNGTREND_PUBLIC_ADDRESS", "").rstrip("/")
 
+# Mail, for notices of flags
+EMAIL_HOST = os.environ.get("LUNGTREND_EMAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("LUNGTREND_EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("LUNGTREND_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("LUNGTREND_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("LUNGTREND_EMAIL_TLS", "") == "1"
+DEFAULT_FROM_EMAIL = os.environ.get("LUNGTREND_EMAIL_FROM", "lungtrend@localhost")
+
 # DICOM receiver
 DICOM_AE_TITLE = os.environ.get("LUNGTREND_DICOM_AET", "LUNGTREND")
 #: AE titles that may send; nobody may while this is empty.
@@ -205,6 +214,7 @@ WORKER_CHORES = [
     "portal.jobs.arrivals.complete_quiet",
     "portal.dicom.delivery.deliver",
     "portal.dicom.priors.fetch_priors",
+    "portal.fhir.notices.tell_of_flags",
 ]
 
 LOGGING = {
