@@ -67,7 +67,7 @@ class Receiver:
         self._ae.require_called_aet = True
         self._ae.require_calling_aet = allowed
         self._ae.supported_contexts = _contexts()
-        self._ae.network_timeout = SILENT_SECONDS
+        self._ae.network_timeout = self._ae.acse_timeout = self._ae.dimse_timeout = SILENT_SECONDS
         self._server: Any = None
         self._sweeper = threading.Thread(target=self._sweep_until_stopped, daemon=True)
 
@@ -80,7 +80,11 @@ class Receiver:
         """Listen, in threads of its own."""
         # An image goes to a file as it comes in, so that a huge one fills no memory.
         pynetdicom_config.STORE_RECV_CHUNKED_DATASET = True
-        handlers: list[Any] = [(evt.EVT_C_STORE, self._store), (evt.EVT_C_ECHO, lambda _: SUCCESS)]
+        handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, _hang_up_on_silence),
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_C_ECHO, lambda _: SUCCESS),
+        ]
         self._server = self._ae.start_server((host, port), block=False, evt_handlers=handlers, ssl_context=self._tls)
         self._sweeper.start()
 
@@ -120,6 +124,11 @@ class Receiver:
                 complete_quiet(self._quiet_seconds)
             except (OSError, DatabaseError):
                 logger.exception("the uploads that have become quiet could not be completed; trying again")
+
+
+def _hang_up_on_silence(event: Any) -> None:
+    """pynetdicom waits for ever for the rest of a message that has begun; its own time-outs count between messages."""
+    event.assoc.dul.socket.socket.settimeout(SILENT_SECONDS)
 
 
 def new_receiver(user: User) -> Receiver:

@@ -1,6 +1,7 @@
 """Series sent by DICOM: stored, completed when quiet, held when in doubt, refused to strangers."""
 
 import shutil
+import socket
 import ssl
 import subprocess
 import time
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import MPEG2MPML
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification
 
 from portal.dicom.receiver import Receiver, new_receiver
 from portal.jobs.models import InferenceJob
-from portal.scans.models import Scan, Upload, UploadState
+from portal.scans.models import Scan, Upload, UploadedFile, UploadState
 from tests.samples import dicom_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,6 +128,56 @@ def test_the_same_identifier_with_other_pixels_is_a_duplicate(receiver, series) 
     assert association.send_c_store(dataset).Status == 0x0111
     association.release()
     assert Upload.objects.get().files.count() == 2
+
+
+def test_a_transfer_syntax_that_nobody_reads_is_not_accepted(receiver) -> None:
+    scanner = AE(ae_title="SCANNER")
+    scanner.add_requested_context(CTImageStorage, MPEG2MPML)
+    association = scanner.associate("127.0.0.1", receiver.port, ae_title="LUNGTREND")
+    assert not association.accepted_contexts
+    association.abort()
+    assert not Upload.objects.exists()
+
+
+def test_an_image_that_is_too_large_is_refused_and_leaves_nothing(receiver, series, settings) -> None:
+    settings.UPLOAD_MAX_FILE_BYTES = 1024 * 1024
+    dataset = pydicom.dcmread(series[0])
+    dataset.add_new((0x0029, 0x0010), "LO", "VENDOR")
+    dataset.add_new((0x0029, 0x1010), "OB", bytes(4 * 1024 * 1024))
+    association = associate(receiver)
+    assert association.send_c_store(dataset).Status == 0xA700
+    association.release()
+    assert not UploadedFile.objects.exists()
+    assert not list((Path(settings.MEDIA_ROOT) / "incoming").iterdir())
+
+
+def test_what_cannot_be_understood_is_refused(receiver, series) -> None:
+    dataset = pydicom.dcmread(series[0])
+    broken = Dataset()
+    broken.SOPClassUID, broken.SOPInstanceUID = CTImageStorage, "1.2.3"
+    broken.file_meta = dataset.file_meta
+    association = associate(receiver)
+    # No image and no patient: it is stored like everything that a scanner sends, and held for a person.
+    assert association.send_c_store(broken).Status == 0x0000
+    association.release()
+    wait_for(lambda: Upload.objects.exclude(state=UploadState.OPEN).count() == 1)
+    assert Scan.objects.count() == 0
+
+
+def test_a_sender_that_falls_silent_is_hung_up_on(clinician, monkeypatch) -> None:
+    monkeypatch.setattr("portal.dicom.receiver.SILENT_SECONDS", 1)
+    receiver = Receiver(clinician, ae_title="LUNGTREND", allowed=["SCANNER"], quiet_seconds=5)
+    receiver.start("127.0.0.1", 0)
+    try:
+        with socket.create_connection(("127.0.0.1", receiver.port)) as line:
+            line.settimeout(15)
+            line.sendall(b"\x01\x00\x00\x00")
+            assert line.recv(1024) in (b"", b"\x07\x00\x00\x00\x00\x04\x00\x00\x00\x00")
+        echo = associate(receiver)
+        assert echo.send_c_echo().Status == 0x0000
+        echo.release()
+    finally:
+        receiver.stop()
 
 
 def test_with_tls_the_line_is_encrypted_and_plain_speech_is_refused(clinician, series, tmp_path, settings) -> None:
