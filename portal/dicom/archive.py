@@ -34,6 +34,13 @@ MODALITY = {
     Role.CAPTURES: "OT",
     Role.DOCUMENT: "DOC",
 }
+#: For people.
+RESULT_NAMES = {
+    Role.SEGMENTATION: "Segmentation",
+    Role.REPORT: "Measurements",
+    Role.CAPTURES: "Pictures",
+    Role.DOCUMENT: "Report",
+}
 DESCRIPTION = {
     Role.SEGMENTATION: "LungTrend segmentation (research use only)",
     Role.REPORT: "LungTrend measurements (research use only)",

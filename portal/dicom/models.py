@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from portal.dicom.archive import RESULT_ROLES, Role
+from portal.dicom.archive import RESULT_NAMES, RESULT_ROLES, Role
 from portal.jobs.outgoing import Outgoing, OutgoingState
 from portal.patients.models import Patient
 from portal.scans.models import Segmentation
@@ -51,6 +51,11 @@ class Peer(models.Model):
         """The kinds of results that it is sent."""
         return [Role(word.strip()) for word in self.receives.split(",") if word.strip()]
 
+    @property
+    def takes(self) -> str:
+        """The kinds of results that it is sent, for people."""
+        return ", ".join(RESULT_NAMES[role] for role in self.roles)
+
     def clean(self) -> None:
         """Refuse what could never work.
 
@@ -71,7 +76,7 @@ class Delivery(Outgoing):
 
     peer = models.ForeignKey(Peer, on_delete=models.PROTECT, related_name="deliveries")
     revision = models.ForeignKey(Segmentation, on_delete=models.PROTECT, related_name="deliveries")
-    role = models.CharField(max_length=5, choices=[(role.value, role.value) for role in RESULT_ROLES])
+    role = models.CharField(max_length=5, choices=[(role.value, RESULT_NAMES[role]) for role in RESULT_ROLES])
     #: Empty for what was sent by itself.
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"

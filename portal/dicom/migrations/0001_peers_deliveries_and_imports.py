@@ -99,7 +99,13 @@ class Migration(migrations.Migration):
                 (
                     "role",
                     models.CharField(
-                        choices=[("seg", "seg"), ("sr", "sr"), ("sc", "sc"), ("pdf", "pdf")], max_length=5
+                        choices=[
+                            ("seg", "Segmentation"),
+                            ("sr", "Measurements"),
+                            ("sc", "Pictures"),
+                            ("pdf", "Report"),
+                        ],
+                        max_length=5,
                     ),
                 ),
                 (

@@ -1,6 +1,5 @@
 """WADO-RS: objects, metadata, frames, rendered pictures and bulk data (PS3.18 10.4)."""
 
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -276,8 +275,6 @@ class BulkDataView(DicomWebView):
             raise Http404("This instance has no such value.")
         record_look(request, stored.series.scan, patient=stored.series.scan.patient)
         content = bytes(dataset[number].value)
-        return multipart_answer(_only(content), OCTETS)
-
-
-def _only(content: bytes) -> Iterator[tuple[str, bytes]]:
-    yield OCTETS, content
+        if not any(wanted.is_multipart or wanted.media_type == ANY for wanted in wanted_by(request)):
+            return HttpResponse(content, content_type=OCTETS, headers=NO_STORE)
+        return multipart_answer([(OCTETS, content)], OCTETS)
