@@ -43,6 +43,11 @@ lint-imports
 step "front end"
 (cd frontend && npm run --silent check && npm run --silent test)
 
+step "Cornerstone's loader, as a client of DICOMweb"
+if [ ! -e tests/cornerstone/dist/index.html ] || [ tests/cornerstone/main.ts -nt tests/cornerstone/dist/index.html ]; then
+  (cd tests/cornerstone && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build)
+fi
+
 step "migrations are complete, production settings are sound"
 DJANGO_SETTINGS_MODULE=portal.settings.test python manage.py makemigrations --check --dry-run
 LUNGTREND_SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(60))') \

@@ -168,6 +168,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Serial chest CT of pneumonia patients. " + RESEARCH_USE_NOTICE,
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"OutgoingStateEnum": "portal.jobs.outgoing.OutgoingState"},
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }
 
