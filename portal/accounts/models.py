@@ -67,6 +67,7 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["patient_id", "-id"], name="audit_by_patient"),
             models.Index(fields=["actor", "-id"], name="audit_by_actor"),
+            models.Index(fields=["actor", "subject_id", "action"], name="audit_by_actor_and_subject"),
         ]
 
     def __str__(self) -> str:

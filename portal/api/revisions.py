@@ -25,10 +25,10 @@ from portal.jobs.services import submit_registration
 from portal.jobs.states import OPEN_STATES, JobState
 from portal.scans.access import visible_scans
 from portal.scans.corrections import save_correction
+from portal.scans.current import current_segmentation
 from portal.scans.files import MASK_KINDS
 from portal.scans.models import Registration, Scan
 from portal.scans.registrations import GROWTH_NAME, registration_of
-from portal.scans.revisions import current_segmentation
 from portal.scans.storage import path_of
 
 

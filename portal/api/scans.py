@@ -16,8 +16,8 @@ from portal.accounts.models import AuditAction
 from portal.api.people import person
 from portal.api.uploads import QualityNoteSerializer
 from portal.scans.access import visible_scans
+from portal.scans.current import current_segmentation
 from portal.scans.models import Scan, Segmentation
-from portal.scans.revisions import current_segmentation
 from portal.scans.times import set_acquisition_time
 
 #: What `find_revision` reads.

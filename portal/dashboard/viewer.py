@@ -14,9 +14,9 @@ from portal.dashboard.requests import UserRequest
 from portal.jobs.payload import job_payload
 from portal.jobs.services import pipelines
 from portal.scans.access import visible_scans
+from portal.scans.current import current_segmentation
 from portal.scans.files import explanation_path, has_volume
 from portal.scans.models import Scan, Segmentation
-from portal.scans.revisions import current_segmentation
 from portal.scans.selectors import timeline_of
 
 LOBE_NAMES = {

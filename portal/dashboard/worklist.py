@@ -1,11 +1,12 @@
 """The rows of the worklist: patients, flags, what is unread, what is running."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import AuditAction, AuditEvent, User
@@ -15,7 +16,9 @@ from portal.jobs.models import InferenceJob
 from portal.jobs.states import OPEN_STATES, JobState
 from portal.patients.access import visible_patients
 from portal.patients.models import Patient
+from portal.scans.courses import DERIVED_AT_ONCE, derive_courses, rules_version
 from portal.scans.growth import Change, Flag
+from portal.scans.models import CoursePoint
 from portal.scans.selectors import Timeline, TimelinePoint, timelines_of
 
 
@@ -56,24 +59,54 @@ class WorklistRow:
         return changes[-1] if changes else None
 
 
-def worklist_rows(user: User, search: str = "") -> list[WorklistRow]:
-    """Visible patients in the order in which they should be read; a fixed number of queries."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a patient stands in the list: what `place_of` asks for, and the name to break ties."""
+
+    key: UUID
+    name: str
+    mrn: str
+    flag: Flag | None
+    latest_at: datetime | None
+    unread_since: datetime | None
+
+
+def worklist_order(user: User, search: str = "") -> list[Standing]:
+    """All visible patients in the order in which they should be read, from the index of courses."""
     patients = _found(visible_patients(user), search)
-    timelines = timelines_of(patients)
-    seen = _scans_seen_by(user)
-    jobs = _latest_jobs(patients)
-    rows = [
-        WorklistRow(
-            patient=timeline.patient,
-            timeline=timeline,
-            unread_since=_unread_since(timeline, seen),
-            job=jobs.get(pk),
-            spark=sparkline([point.measurement.infected_ml for point in timeline.points]),
-        )
-        for pk, timeline in timelines.items()
+    columns = list(_columns(patients))
+    if stale := [key for key, *_, version in columns if version != rules_version()]:
+        # More than this at once only after the rules have changed; workers derive those within minutes.
+        derive_courses(Patient.objects.filter(pk__in=stale[:DERIVED_AT_ONCE]))
+        columns = list(_columns(patients))
+    unread = _unread_since(user)
+    standings = [
+        Standing(key, name, mrn, Flag(flag) if flag else None, latest_at, unread.get(key))
+        for key, name, mrn, flag, latest_at, _ in columns
     ]
     now = timezone.now()
-    return sorted(rows, key=lambda row: (place_of(row, now), row.patient.name, row.patient.mrn))
+    return sorted(standings, key=lambda one: (place_of(one, now), one.name, one.mrn))
+
+
+def _columns(patients: QuerySet[Patient]) -> QuerySet[Patient, tuple[Any, ...]]:
+    return patients.order_by().values_list("pk", "name", "mrn", "course__flag", "course__latest_at", "course__version")
+
+
+def worklist_rows(standings: Sequence[Standing]) -> list[WorklistRow]:
+    """The rows of some patients, all of it derived anew; a fixed number of queries."""
+    patients = Patient.objects.filter(pk__in=[standing.key for standing in standings])
+    timelines = timelines_of(patients)
+    jobs = _latest_jobs(timelines)
+    return [
+        WorklistRow(
+            patient=timelines[standing.key].patient,
+            timeline=timelines[standing.key],
+            unread_since=standing.unread_since,
+            job=jobs.get(standing.key),
+            spark=sparkline([point.measurement.infected_ml for point in timelines[standing.key].points]),
+        )
+        for standing in standings
+    ]
 
 
 def _found(patients: QuerySet[Patient], search: str) -> QuerySet[Patient]:
@@ -81,18 +114,19 @@ def _found(patients: QuerySet[Patient], search: str) -> QuerySet[Patient]:
     return patients.filter(Q(name__icontains=search) | Q(mrn__icontains=search)) if search else patients
 
 
-def _scans_seen_by(user: User) -> set[str]:
-    """Keys of the scans this reader has opened, from the audit trail: there is no second record to keep in step."""
-    looks = AuditEvent.objects.filter(actor=user, action=AuditAction.VIEW, subject_type="scans.scan")
-    return set(looks.values_list("subject_id", flat=True))
+def _unread_since(user: User) -> dict[UUID, datetime]:
+    """By patient, since when a result waits that this reader has not opened.
+
+    Looks are those of the audit trail: there is no second record to keep in step (docs/decisions/0004).
+    """
+    looks = AuditEvent.objects.filter(
+        actor=user, action=AuditAction.VIEW, subject_type="scans.scan", subject_id=OuterRef("key")
+    )
+    unread = CoursePoint.objects.filter(~Exists(looks), course__patient__in=visible_patients(user))
+    return dict(unread.values_list("course").annotate(since=Min("ready_at")))
 
 
-def _unread_since(timeline: Timeline, seen: set[str]) -> datetime | None:
-    unread = [point.segmentation.created_at for point in timeline.points if str(point.scan.pk) not in seen]
-    return min(unread, default=None)
-
-
-def _latest_jobs(patients: Iterable[Patient]) -> dict[UUID, InferenceJob]:
+def _latest_jobs(patients: Iterable[UUID]) -> dict[UUID, InferenceJob]:
     """For each patient the running job, else the latest failed one that no later result has made good."""
     concerned = InferenceJob.objects.filter(scan__patient__in=patients, prior=None).select_related("scan")
     shown = concerned.filter(state__in=[*OPEN_STATES, JobState.FAILED]).filter(scan__segmentations=None)

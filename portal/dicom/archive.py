@@ -11,9 +11,9 @@ from django.db.models import Count, QuerySet
 from pydicom.uid import CTImageStorage
 
 from inference.dicom.revision import SERIES_NUMBERS, Revision
+from portal.scans.current import choose_current
 from portal.scans.exports import dicom_result, encapsulated_report
 from portal.scans.models import Instance, Scan, ScanKind, Segmentation
-from portal.scans.revisions import choose_current
 
 
 class Role(StrEnum):

@@ -12,9 +12,9 @@ from portal.dicom.datasets import read_object
 from portal.dicom.models import Delivery, Peer
 from portal.dicom.peers import line_to
 from portal.jobs.outgoing import NotTaken, OutgoingState, bring
+from portal.scans.current import current_segmentation
 from portal.scans.errors import NotExportable
 from portal.scans.models import ScanKind, Segmentation
-from portal.scans.revisions import current_segmentation
 
 #: Results older than this are not sent by themselves any more, however long workers were away.
 AUTOMATIC_WITHIN = timedelta(days=7)

@@ -16,8 +16,8 @@ from portal.dicom.priors import find_priors, request_prior
 from portal.jobs.outgoing import NotTaken, try_again
 from portal.patients.access import visible_patients
 from portal.scans.access import visible_scans
+from portal.scans.current import current_segmentation
 from portal.scans.models import ScanKind
-from portal.scans.revisions import current_segmentation
 
 
 def _user(request: HttpRequest) -> User:

@@ -18,9 +18,9 @@ from portal.dicom.priors import find_priors, request_prior
 from portal.jobs.outgoing import NotTaken
 from portal.patients.access import visible_patients
 from portal.scans.access import visible_scans
+from portal.scans.current import current_segmentation
 from portal.scans.errors import NotExportable
 from portal.scans.models import Scan, ScanKind
-from portal.scans.revisions import current_segmentation
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):

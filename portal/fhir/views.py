@@ -29,8 +29,8 @@ from portal.fhir.resources import (
 from portal.patients.access import visible_patients
 from portal.patients.models import Patient
 from portal.scans.access import visible_scans
+from portal.scans.current import current_segmentation
 from portal.scans.models import Scan, ScanKind, Segmentation
-from portal.scans.revisions import current_segmentation
 from portal.scans.selectors import leading_change
 
 FHIR_JSON = "application/fhir+json"

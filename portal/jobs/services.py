@@ -12,8 +12,8 @@ from portal.jobs.doorbell import announce_now, ring
 from portal.jobs.errors import JobRefused, UnknownPipelineName
 from portal.jobs.models import InferenceJob
 from portal.jobs.states import OPEN_STATES, JobState, states_before
+from portal.scans.current import current_segmentation
 from portal.scans.models import Scan
-from portal.scans.revisions import current_segmentation
 
 #: In the place of a pipeline's name, for jobs that lay one scan onto another.
 REGISTRATION = "registration"

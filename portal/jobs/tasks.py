@@ -6,11 +6,12 @@ from typing import Any, Protocol
 
 from portal.jobs import child
 from portal.jobs.models import InferenceJob
+from portal.scans.current import current_segmentation
 from portal.scans.files import has_volume, volume_key
 from portal.scans.ingest import materialise
 from portal.scans.models import Segmentation
 from portal.scans.registrations import GROWTH_NAME, add_registration, lay_out
-from portal.scans.revisions import add_model_revision, current_segmentation
+from portal.scans.revisions import add_model_revision
 from portal.scans.storage import keep
 
 

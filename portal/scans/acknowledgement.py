@@ -4,6 +4,7 @@ from django.db import transaction
 
 from portal.accounts.models import User
 from portal.patients.models import Patient
+from portal.scans.courses import index_course
 from portal.scans.errors import IntakeRefused
 from portal.scans.models import Acknowledgement
 from portal.scans.selectors import timeline_of
@@ -24,7 +25,7 @@ def acknowledge(*, by: User, patient: Patient, scan: str, reason: str) -> list[A
     flagged = [(change.flag, change) for change in changes if change.is_open and change.after.scan == scan]
     if not flagged:
         raise IntakeRefused("This flag is no longer open; reload the page to see the current state.")
-    return Acknowledgement.objects.bulk_create(
+    done = Acknowledgement.objects.bulk_create(
         Acknowledgement(
             patient=patient,
             flag=flag,
@@ -37,3 +38,5 @@ def acknowledge(*, by: User, patient: Patient, scan: str, reason: str) -> list[A
         for flag, change in flagged
         if flag is not None
     )
+    index_course(patient)
+    return done

@@ -296,3 +296,38 @@ class Acknowledgement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.flag} acknowledged by {self.by_id}"
+
+
+class Course(models.Model):
+    """Where a patient stands, for ordering many patients: what `growth.assess` says, kept until a write changes it.
+
+    Pages show what is derived anew; this only tells which patients to show (docs/decisions/0012).
+    """
+
+    patient = models.OneToOneField(Patient, primary_key=True, on_delete=models.CASCADE, related_name="course")
+    #: The open flag, or empty.
+    flag = models.CharField(max_length=20, blank=True)
+    #: Acquisition of the latest measured scan.
+    latest_at = models.DateTimeField(null=True, blank=True)
+    #: Of the rules it was derived by; another one makes it stale.
+    version = models.CharField(max_length=120)
+    derived_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["derived_at"], name="course_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.flag or 'no flag'} of {self.patient_id}"
+
+
+class CoursePoint(models.Model):
+    """A scan that stands for one acquisition of a course, and since when its result is there to be read."""
+
+    scan = models.OneToOneField(Scan, primary_key=True, on_delete=models.CASCADE, related_name="course_point")
+    #: The scan's key as the audit trail writes it, so that the two can be joined.
+    key = models.CharField(max_length=36)
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="points")
+    ready_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.scan_id}"

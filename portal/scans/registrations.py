@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import transaction
 
+from portal.scans.current import current_segmentation
 from portal.scans.files import MASK_KINDS, mask_path, volume_key
 from portal.scans.models import Registration, Scan, Segmentation
-from portal.scans.revisions import current_segmentation
 from portal.scans.storage import keep, path_of
 
 GROWTH_NAME = "growth.nii.gz"

@@ -24,12 +24,12 @@ from portal.accounts.audit import record
 from portal.accounts.models import AuditAction, User
 from portal.patients.models import Patient
 from portal.scans.access import visible_scans
+from portal.scans.current import current_segmentation
 from portal.scans.errors import NotExportable
 from portal.scans.exports import dicom_result
 from portal.scans.files import has_volume, mask_path, volume_key
 from portal.scans.ingest import materialise
 from portal.scans.models import Origin, Scan, ScanKind, Segmentation
-from portal.scans.revisions import current_segmentation
 from portal.scans.storage import path_of
 from portal.scans.toolbox import ToolFailed, ToolRefused, run_tool, workplace, write_json
 

@@ -1,15 +1,14 @@
 """Revisions of masks and measurements: added, never changed."""
 
-from collections.abc import Iterable
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
 from portal.accounts.models import User
+from portal.scans.courses import index_course
+from portal.scans.current import current_segmentation
 from portal.scans.errors import Overtaken
 from portal.scans.models import Measurement, Origin, Scan, Segmentation
 from portal.scans.storage import keep
@@ -44,6 +43,7 @@ def add_model_revision(*, scan: Scan, measurements: dict[str, Any], folder: Path
         keep(folder / EXPLANATION_NAME, f"{revision.folder}/{EXPLANATION_NAME}")
     revision.save(force_insert=True)
     Measurement.objects.create(segmentation=revision, **measurement_fields(measurements))
+    index_course(scan.patient)
     return revision
 
 
@@ -80,6 +80,7 @@ def add_reader_revision(
         keep(folder / name, f"{revision.folder}/{name}")
     revision.save(force_insert=True)
     Measurement.objects.create(segmentation=revision, **measurement_fields(measurements))
+    index_course(scan.patient)
     return revision
 
 
@@ -97,29 +98,3 @@ def measurement_fields(measurements: dict[str, Any]) -> dict[str, Any]:
         "floor_ml": measurements["measurement_floor_ml"],
         "details": measurements,
     }
-
-
-def choose_current(revisions: Iterable[Segmentation]) -> Segmentation | None:
-    """The revision that counts: a reader's before a pipeline's, the default pipeline before others, then the newest.
-
-    Before a scan has a result of the default pipeline, which may have changed since, the pipeline that analysed it
-    first counts: results of others were asked for beside it.
-    """
-    known = list(revisions)
-    first = min(known, key=attrgetter("number"), default=None)
-    return max(
-        known,
-        key=lambda revision: (
-            revision.origin == Origin.READER,
-            revision.pipeline == settings.INFERENCE_DEFAULT_PIPELINE,
-            first is not None and revision.pipeline == first.pipeline,
-            revision.number,
-        ),
-        default=None,
-    )
-
-
-def current_segmentation(scan: Scan) -> Segmentation | None:
-    """The revision of one scan that counts, with its measurement; None before the first result."""
-    revisions = scan.segmentations.select_related("measurement", "author", "scan__patient")
-    return choose_current(sorted(revisions, key=attrgetter("number")))

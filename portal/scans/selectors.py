@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from portal.patients.models import Patient
+from portal.scans.current import choose_current
 from portal.scans.growth import Assessment, Change, Judged, TimePoint, assess
 from portal.scans.models import Acknowledgement, Measurement, Origin, Scan, Segmentation
-from portal.scans.revisions import choose_current
 
 
 @dataclass(frozen=True, slots=True)

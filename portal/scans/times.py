@@ -10,6 +10,7 @@ from django.utils import timezone
 from inference.io import AcquisitionTime
 from inference.quality import QualityNote
 from portal.accounts.models import User
+from portal.scans.courses import index_course
 from portal.scans.errors import IntakeRefused
 from portal.scans.models import Scan
 
@@ -55,4 +56,5 @@ def set_acquisition_time(*, by: User, scan: Scan, acquired_at: datetime) -> Scan
     scan.acquired_at_source = TYPED
     scan.quality = [note for note in scan.quality if note["code"] != TIME_MISSING.code]
     scan.save(update_fields=["acquired_at", "acquired_at_source", "quality"])
+    index_course(scan.patient)
     return scan

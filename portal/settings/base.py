@@ -213,6 +213,7 @@ ROUTING_KERNELS = _words("LUNGTREND_ROUTING_KERNELS")
 #: What every worker does after each sweep of the queue, by dotted path; none of it may raise.
 WORKER_CHORES = [
     "portal.jobs.arrivals.complete_quiet",
+    "portal.scans.courses.check_courses",
     "portal.dicom.delivery.deliver",
     "portal.dicom.priors.fetch_priors",
     "portal.fhir.notices.tell_of_flags",

@@ -16,9 +16,9 @@ from portal.accounts.models import AuditEvent
 from portal.jobs import runner
 from portal.jobs.leases import claim
 from portal.jobs.models import InferenceJob
+from portal.scans.current import current_segmentation
 from portal.scans.models import Registration, ScanKind
 from portal.scans.report import key_slices
-from portal.scans.revisions import current_segmentation
 from portal.scans.storage import path_of
 from tests.portal.results import measured_scan
 

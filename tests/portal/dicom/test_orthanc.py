@@ -20,10 +20,10 @@ from portal.dicom.receiver import Receiver
 from portal.jobs.arrivals import complete_quiet
 from portal.jobs.models import InferenceJob
 from portal.jobs.outgoing import NotTaken, OutgoingState, try_again
+from portal.scans.current import current_segmentation
 from portal.scans.errors import NotAllowed
 from portal.scans.files import mask_path
 from portal.scans.models import Scan
-from portal.scans.revisions import current_segmentation
 from tests.portal.dicom.orthanc import DICOM_PORT, HERE, PASSWORD, THERE, USER, Orthanc
 from tests.portal.dicom.test_receiver import wait_for
 from tests.portal.results import measured_scan

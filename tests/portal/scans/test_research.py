@@ -14,9 +14,10 @@ from inference.labels import InfectionLabel
 from inference.training.layouts import portal_cases
 from inference.volume import Mask
 from portal.accounts.models import AuditEvent
+from portal.scans.current import current_segmentation
 from portal.scans.files import mask_path, volume_key
 from portal.scans.models import Scan
-from portal.scans.revisions import add_reader_revision, current_segmentation
+from portal.scans.revisions import add_reader_revision
 from portal.scans.storage import path_of
 from tests.factories import make_result, make_scan
 from tests.portal.results import measured_scan
