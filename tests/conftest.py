@@ -33,15 +33,18 @@ def _storage_of_its_own(settings, tmp_path: Path) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _flushing_may_empty_the_audit_trail() -> Iterator[None]:
     """Tests that commit are cleaned up by emptying every table, which the audit trail's triggers refuse."""
-    migration = importlib.import_module("portal.accounts.migrations.0002_audit_trail_is_append_only")
+    names = ("0005_chain_is_append_only", "0002_audit_trail_is_append_only")
+    migrations = [importlib.import_module(f"portal.accounts.migrations.{name}") for name in names]
     original = TransactionTestCase._fixture_teardown
 
     def teardown(self: TransactionTestCase) -> None:
         with connection.schema_editor() as editor:
-            migration.allow(apps, editor)
+            for migration in migrations:
+                migration.allow(apps, editor)
         original(self)
         with connection.schema_editor() as editor:
-            migration.forbid(apps, editor)
+            for migration in reversed(migrations):
+                migration.forbid(apps, editor)
 
     TransactionTestCase._fixture_teardown = teardown
     yield

@@ -72,3 +72,14 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor_name} {self.action} {self.subject_type} {self.subject_id}"
+
+
+class AuditLink(models.Model):
+    """One link of the chain over the audit trail (`portal.accounts.chain`). The database refuses to change it too."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    event = models.OneToOneField(AuditEvent, on_delete=models.PROTECT, related_name="link")
+    digest = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"link {self.number}"

@@ -1,13 +1,13 @@
 """The rows of the worklist: patients, flags, what is unread, what is running."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
-from django.utils import timezone
 
 from portal.accounts.models import AuditAction, AuditEvent, User
 from portal.dashboard.ordering import place_of
@@ -28,7 +28,7 @@ class WorklistRow:
 
     patient: Patient
     timeline: Timeline
-    unread_since: datetime | None
+    is_unread: bool
     job: InferenceJob | None
     spark: str
 
@@ -59,16 +59,15 @@ class WorklistRow:
         return changes[-1] if changes else None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Where a patient stands in the list: what `place_of` asks for, and the name to break ties."""
 
     key: UUID
     name: str
     mrn: str
     flag: Flag | None
-    latest_at: datetime | None
-    unread_since: datetime | None
+    latest_posix_s: float | None
+    unread_posix_s: float | None
 
 
 def worklist_order(user: User, search: str = "") -> list[Standing]:
@@ -81,15 +80,17 @@ def worklist_order(user: User, search: str = "") -> list[Standing]:
         columns = list(_columns(patients))
     unread = _unread_since(user)
     standings = [
-        Standing(key, name, mrn, Flag(flag) if flag else None, latest_at, unread.get(key))
-        for key, name, mrn, flag, latest_at, _ in columns
+        Standing(key, name, mrn, Flag(flag) if flag else None, latest, unread.get(key))
+        for key, name, mrn, flag, latest, _ in columns
     ]
-    now = timezone.now()
+    now = time.time()
     return sorted(standings, key=lambda one: (place_of(one, now), one.name, one.mrn))
 
 
 def _columns(patients: QuerySet[Patient]) -> QuerySet[Patient, tuple[Any, ...]]:
-    return patients.order_by().values_list("pk", "name", "mrn", "course__flag", "course__latest_at", "course__version")
+    return patients.order_by().values_list(
+        "pk", "name", "mrn", "course__flag", "course__latest_posix_s", "course__version"
+    )
 
 
 def worklist_rows(standings: Sequence[Standing]) -> list[WorklistRow]:
@@ -101,7 +102,7 @@ def worklist_rows(standings: Sequence[Standing]) -> list[WorklistRow]:
         WorklistRow(
             patient=timelines[standing.key].patient,
             timeline=timelines[standing.key],
-            unread_since=standing.unread_since,
+            is_unread=standing.unread_posix_s is not None,
             job=jobs.get(standing.key),
             spark=sparkline([point.measurement.infected_ml for point in timelines[standing.key].points]),
         )
@@ -114,8 +115,8 @@ def _found(patients: QuerySet[Patient], search: str) -> QuerySet[Patient]:
     return patients.filter(Q(name__icontains=search) | Q(mrn__icontains=search)) if search else patients
 
 
-def _unread_since(user: User) -> dict[UUID, datetime]:
-    """By patient, since when a result waits that this reader has not opened.
+def _unread_since(user: User) -> dict[UUID, float]:
+    """By patient, since when (POSIX seconds) a result waits that this reader has not opened.
 
     Looks are those of the audit trail: there is no second record to keep in step (docs/decisions/0004).
     """
@@ -123,7 +124,7 @@ def _unread_since(user: User) -> dict[UUID, datetime]:
         actor=user, action=AuditAction.VIEW, subject_type="scans.scan", subject_id=OuterRef("key")
     )
     unread = CoursePoint.objects.filter(~Exists(looks), course__patient__in=visible_patients(user))
-    return dict(unread.values_list("course").annotate(since=Min("ready_at")))
+    return dict(unread.values_list("course").annotate(since=Min("ready_posix_s")))
 
 
 def _latest_jobs(patients: Iterable[UUID]) -> dict[UUID, InferenceJob]:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Collection
-from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -19,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Patients that one sweep derives anew: to see whether what is kept still holds, or because it is stale.
 CHECKED_AT_ONCE, DERIVED_AT_ONCE = 25, 500
-#: What is kept of a course, for comparison: flag, latest acquisition, and since when each scan is ready.
-Kept = tuple[str, datetime | None, dict[str, datetime]]
+#: What is kept of a course: flag, latest acquisition, and since when each scan is ready, in POSIX seconds.
+Kept = tuple[str, float | None, dict[str, float]]
 
 
 def rules_version() -> str:
@@ -50,33 +49,30 @@ def _keep(timelines: Collection[Timeline]) -> None:
     now, version = timezone.now(), rules_version()
     derived = {timeline.patient.pk: _derived(timeline) for timeline in timelines}
     courses = [
-        Course(patient_id=key, flag=flag, latest_at=latest_at, version=version, derived_at=now)
-        for key, (flag, latest_at, _) in derived.items()
+        Course(patient_id=key, flag=flag, latest_posix_s=latest, version=version, derived_at=now)
+        for key, (flag, latest, _) in derived.items()
     ]
     Course.objects.bulk_create(
         courses,
         update_conflicts=True,
         unique_fields=["patient"],
-        update_fields=["flag", "latest_at", "version", "derived_at"],
+        update_fields=["flag", "latest_posix_s", "version", "derived_at"],
     )
     points = [
-        CoursePoint(scan_id=UUID(scan), key=scan, course_id=key, ready_at=ready_at)
+        CoursePoint(scan_id=UUID(scan), key=scan, course_id=key, ready_posix_s=since)
         for key, (_, _, ready) in derived.items()
-        for scan, ready_at in ready.items()
+        for scan, since in ready.items()
     ]
     CoursePoint.objects.filter(course__in=list(derived)).exclude(key__in=[point.key for point in points]).delete()
     CoursePoint.objects.bulk_create(
-        points, update_conflicts=True, unique_fields=["scan"], update_fields=["course", "ready_at"]
+        points, update_conflicts=True, unique_fields=["scan"], update_fields=["course", "ready_posix_s"]
     )
 
 
 def _derived(timeline: Timeline) -> Kept:
-    points = timeline.points
-    return (
-        timeline.assessment.flag or "",
-        points[-1].scan.acquired_at if points else None,
-        {str(point.scan.pk): point.segmentation.created_at for point in points},
-    )
+    latest = timeline.points[-1].scan.acquired_at if timeline.points else None
+    ready = {str(point.scan.pk): point.segmentation.created_at.timestamp() for point in timeline.points}
+    return timeline.assessment.flag or "", latest.timestamp() if latest else None, ready
 
 
 def check_courses() -> int:
@@ -104,4 +100,4 @@ def _mended(patient: Patient) -> bool:
 
 def _kept(patient: Patient) -> Kept:
     course = Course.objects.get(patient=patient)
-    return course.flag, course.latest_at, {point.key: point.ready_at for point in course.points.all()}
+    return course.flag, course.latest_posix_s, {point.key: point.ready_posix_s for point in course.points.all()}

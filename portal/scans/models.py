@@ -307,8 +307,8 @@ class Course(models.Model):
     patient = models.OneToOneField(Patient, primary_key=True, on_delete=models.CASCADE, related_name="course")
     #: The open flag, or empty.
     flag = models.CharField(max_length=20, blank=True)
-    #: Acquisition of the latest measured scan.
-    latest_at = models.DateTimeField(null=True, blank=True)
+    #: Acquisition of the latest measured scan, POSIX seconds: thousands are read at every look, and times are slow.
+    latest_posix_s = models.FloatField(null=True, blank=True)
     #: Of the rules it was derived by; another one makes it stale.
     version = models.CharField(max_length=120)
     derived_at = models.DateTimeField()
@@ -327,7 +327,7 @@ class CoursePoint(models.Model):
     #: The scan's key as the audit trail writes it, so that the two can be joined.
     key = models.CharField(max_length=36)
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="points")
-    ready_at = models.DateTimeField()
+    ready_posix_s = models.FloatField()
 
     def __str__(self) -> str:
         return f"{self.scan_id}"

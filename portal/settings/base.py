@@ -214,6 +214,7 @@ ROUTING_KERNELS = _words("LUNGTREND_ROUTING_KERNELS")
 WORKER_CHORES = [
     "portal.jobs.arrivals.complete_quiet",
     "portal.scans.courses.check_courses",
+    "portal.accounts.chain.link_events",
     "portal.dicom.delivery.deliver",
     "portal.dicom.priors.fetch_priors",
     "portal.fhir.notices.tell_of_flags",

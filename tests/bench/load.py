@@ -4,6 +4,7 @@ LUNGTREND_TEST_POSTGRES=bench DJANGO_SETTINGS_MODULE=portal.settings.test python
 """
 
 import argparse
+import gc
 import json
 import statistics
 import time
@@ -143,6 +144,8 @@ def main() -> None:
         filled = time.perf_counter() - start
         client = Client()
         client.force_login(reader)
+        # As the ASGI application does.
+        gc.freeze()
         pages = {
             "worklist": "/",
             "worklist, last page": "/?page=9999",

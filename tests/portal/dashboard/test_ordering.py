@@ -1,13 +1,13 @@
 """The order of the worklist."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from portal.dashboard.ordering import place_of
 from portal.dashboard.sparkline import sparkline
 from portal.scans.growth import Flag
 
-NOW = datetime(2026, 5, 1, 3, 0, tzinfo=UTC)
+NOW_S = datetime(2026, 5, 1, 3, 0, tzinfo=UTC).timestamp()
 
 
 @dataclass
@@ -18,16 +18,16 @@ class Row:
     scanned_hours_ago: float = 100.0
 
     @property
-    def unread_since(self) -> datetime | None:
-        return None if self.waited_hours is None else NOW - timedelta(hours=self.waited_hours)
+    def unread_posix_s(self) -> float | None:
+        return None if self.waited_hours is None else NOW_S - 3600 * self.waited_hours
 
     @property
-    def latest_at(self) -> datetime:
-        return NOW - timedelta(hours=self.scanned_hours_ago)
+    def latest_posix_s(self) -> float:
+        return NOW_S - 3600 * self.scanned_hours_ago
 
 
 def names(*rows: Row) -> list[str]:
-    return [row.name for row in sorted(rows, key=lambda row: place_of(row, NOW))]
+    return [row.name for row in sorted(rows, key=lambda row: place_of(row, NOW_S))]
 
 
 def test_flags_come_first_the_most_severe_on_top_then_unread_then_the_rest() -> None:

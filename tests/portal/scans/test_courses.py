@@ -19,11 +19,12 @@ pytestmark = pytest.mark.django_db
 
 def is_true_of(patient) -> bool:
     course, timeline = Course.objects.get(patient=patient), timeline_of(patient)
-    points = {point.scan_id: point.ready_at for point in course.points.all()}
+    points = {point.scan_id: point.ready_posix_s for point in course.points.all()}
+    latest = timeline.points[-1].scan.acquired_at.timestamp() if timeline.points else None
     return (
         course.flag == (timeline.assessment.flag or "")
-        and course.latest_at == (timeline.points[-1].scan.acquired_at if timeline.points else None)
-        and points == {point.scan.pk: point.segmentation.created_at for point in timeline.points}
+        and course.latest_posix_s == latest
+        and points == {point.scan.pk: point.segmentation.created_at.timestamp() for point in timeline.points}
     )
 
 
