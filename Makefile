@@ -6,11 +6,12 @@ PY := $(VENV)/bin/python
 PORT ?= 8000
 export LUNGTREND_HOME ?= $(CURDIR)/var
 
-.PHONY: help run test bench install install-test frontend lint unit e2e
+.PHONY: help run test bench soak install install-test frontend lint unit e2e
 
 help:
 	@echo "make run    install, build, fill in the demo and serve on http://127.0.0.1:$(PORT)"
 	@echo "make test   lint, types, import rules, tests, browser tests, production check"
+	@echo "make soak   the long tests: jobs under fire, damaged files by the thousand"
 	@echo "make bench  time the pipelines on a synthetic scan of 300 slices"
 
 run: install frontend
@@ -49,3 +50,8 @@ test: install-test frontend
 
 bench: install
 	@$(PY) -m inference bench --slices 300 --size 512
+
+soak: install-test
+	@$(PY) -m tests.soak.jobs_survive --jobs 400 --workers 3
+	@$(PY) -m tests.soak.jobs_survive --jobs 150 --embedded
+	@$(PY) -m tests.soak.fuzz_ingest --files 20000

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
+from portal.dicom.headers import read_whole
 from portal.scans.models import Instance, UploadedFile, UploadState
 from portal.scans.storage import path_of
 
@@ -21,15 +20,8 @@ def is_another_image(uid: str, received: Path) -> bool:
     )[:1]
     if not known:
         return False
-    new = _read(received)
-    return any(_differ(new, _read(path_of(path))) for path in known)
-
-
-def _read(path: Path) -> Dataset | None:
-    try:
-        return pydicom.dcmread(path, force=True)
-    except (OSError, InvalidDicomError):
-        return None
+    new = read_whole(received)
+    return any(_differ(new, read_whole(path_of(path))) for path in known)
 
 
 def _differ(new: Dataset | None, old: Dataset | None) -> bool:

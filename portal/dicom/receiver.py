@@ -9,16 +9,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import pydicom
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
-from pydicom.errors import InvalidDicomError
 from pynetdicom import AE, AllStoragePresentationContexts, build_context, evt
 from pynetdicom import _config as pynetdicom_config
 from pynetdicom.presentation import PresentationContext
 
 from portal.accounts.models import User
 from portal.dicom.duplicates import is_another_image
+from portal.dicom.headers import identity_of
 from portal.jobs.arrivals import complete_quiet, receive_image
 from portal.scans.errors import FileRefused
 
@@ -98,19 +97,17 @@ class Receiver:
         """One image. Success means that it is stored."""
         close_old_connections()
         request, received = event.request, Path(event.dataset_path)
-        try:
-            header = pydicom.dcmread(received, stop_before_pixels=True)
-            study, sop_class = str(header.get("StudyInstanceUID", "")), str(header.get("SOPClassUID", ""))
-        except (InvalidDicomError, EOFError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError):
+        identity = identity_of(received)
+        if identity is None:
             logger.warning("an image could not be understood")
             return CANNOT_UNDERSTAND
-        if sop_class and sop_class != request.AffectedSOPClassUID:
+        if identity.sop_class_uid and identity.sop_class_uid != request.AffectedSOPClassUID:
             return MISMATCH
         uid = str(request.AffectedSOPInstanceUID)
         try:
             if is_another_image(uid, received):
                 return DUPLICATE
-            origin = f"C-STORE {event.assoc.requestor.ae_title} {study}"
+            origin = f"C-STORE {event.assoc.requestor.ae_title} {identity.study_uid}"
             receive_image(by=self._user, origin=origin, name=f"{uid}.dcm", content=received)
         except (OSError, DatabaseError, FileRefused):
             logger.exception("an image could not be stored")

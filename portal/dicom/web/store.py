@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import pydicom
 from django.conf import settings
 from django.http import HttpResponse
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from rest_framework.request import Request
 
 from portal.accounts.audit import record
 from portal.accounts.models import AuditAction, User
 from portal.dicom.duplicates import is_another_image
+from portal.dicom.headers import identity_of
 from portal.dicom.web.base import DicomWebView, dicom_json
 from portal.dicom.web.multipart import BadMultipart, read_parts
 from portal.jobs.arrivals import receive_image
@@ -63,21 +62,18 @@ def _kept(user: Any, part_type: str, path: Path, study_uid: str) -> tuple[Datase
         return _item("", "", OUT_OF_RESOURCES)
     if part_type and not part_type.lower().startswith("application/dicom"):
         return _item("", "", CANNOT_UNDERSTAND)
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True)
-        sop_class, uid, study = (
-            str(header.get(keyword) or "") for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
-        )
-    except (InvalidDicomError, EOFError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError):
+    identity = identity_of(path)
+    if identity is None:
         return _item("", "", CANNOT_UNDERSTAND)
+    sop_class, uid = identity.sop_class_uid, identity.sop_uid
     if not uid or not sop_class:
         return _item(sop_class, uid, CANNOT_UNDERSTAND)
-    if study_uid and study != study_uid:
+    if study_uid and identity.study_uid != study_uid:
         return _item(sop_class, uid, OTHER_STUDY)
     if is_another_image(uid, path):
         return _item(sop_class, uid, DUPLICATE)
     try:
-        receive_image(by=user, origin=f"STOW-RS {study}", name=f"{uid}.dcm", content=path)
+        receive_image(by=user, origin=f"STOW-RS {identity.study_uid}", name=f"{uid}.dcm", content=path)
     except FileRefused:
         return _item(sop_class, uid, OUT_OF_RESOURCES)
     return _item(sop_class, uid, None)

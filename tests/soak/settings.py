@@ -1,0 +1,12 @@
+"""As in production, several workers and a queue, but with a pipeline that takes a moment and leases that end soon."""
+
+import os
+import sys
+
+from portal.settings.test import *  # noqa: F403
+
+MEDIA_ROOT = os.environ["SOAK_MEDIA"]
+INFERENCE_COMMAND = [sys.executable, str(BASE_DIR / "tests" / "soak" / "fast_pipeline.py")]  # noqa: F405
+INFERENCE_LEASE_SECONDS = 4
+INFERENCE_SWEEP_SECONDS = 0.5
+INFERENCE_SLOTS = 2
