@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import exception_handler
+from rest_framework.views import APIView, exception_handler
 
 from portal.jobs.errors import JobRefused, UnknownPipelineName
 from portal.scans.errors import IntakeError, NotAllowed, NotExportable, Overtaken
@@ -26,3 +29,14 @@ def answer_refusal(refusal: Exception, context: dict[str, Any]) -> Response | No
         if isinstance(refusal, kind):
             return Response({"detail": str(refusal)}, status=code)
     return exception_handler(refusal, context)
+
+
+@extend_schema(exclude=True)
+class NothingHereView(APIView):
+    """Addresses of the API that lead nowhere: programs are answered in JSON, not with a page."""
+
+    def get(self, request: Request, rest: str) -> Response:
+        """Always 404."""
+        raise NotFound(f"There is nothing at {request.path}; see /api/schema/.")
+
+    post = put = patch = delete = get

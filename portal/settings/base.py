@@ -168,6 +168,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Serial chest CT of pneumonia patients. " + RESEARCH_USE_NOTICE,
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portal.api.schema.add_refusals",
+    ],
     "ENUM_NAME_OVERRIDES": {"OutgoingStateEnum": "portal.jobs.outgoing.OutgoingState"},
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }
