@@ -3,10 +3,15 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest
+from django.shortcuts import redirect
 
 from portal.accounts.audit import record
-from portal.accounts.models import AuditAction
+from portal.accounts.models import AuditAction, User
 
 
 class ClosedAdapter(DefaultAccountAdapter):
@@ -30,3 +35,28 @@ class ClosedAdapter(DefaultAccountAdapter):
         """Record a logout."""
         record(AuditAction.LOGOUT, by=request.user, request=request)
         super().logout(request)
+
+
+class KnownPeopleAdapter(DefaultSocialAccountAdapter):
+    """Single sign-on opens accounts that are here; it makes none."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        """Never."""
+        return False
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """Find the account of the name that the provider vouches for, and refuse when there is none."""
+        name = str(claims_of(sociallogin).get(settings.OIDC_CLAIM) or "")
+        user = User.objects.filter(username=name, is_active=True).first()
+        if user is None or (sociallogin.is_existing and sociallogin.user != user):
+            record(AuditAction.LOGIN_FAILED, request=request, actor_name=name, via="single sign-on")
+            messages.error(request, f"There is no account for {name or 'you'} here; ask an administrator for one.")
+            raise ImmediateHttpResponse(redirect("account_login"))
+        if not sociallogin.is_existing:
+            sociallogin.connect(request, user)
+
+
+def claims_of(sociallogin: Any) -> dict[str, Any]:
+    """What the provider says of the person: from the ID token and from its user information, which counts first."""
+    extra = sociallogin.account.extra_data
+    return {**extra, **extra.get("id_token", {}), **extra.get("userinfo", {})}

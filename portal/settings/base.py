@@ -37,6 +37,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "csp",
     "drf_spectacular",
@@ -56,6 +58,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.accounts.middleware.require_second_factor",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -98,7 +101,33 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "10/m/ip,5/5m/key"}
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+#: Nobody gets further than to setting one up without a second factor. Single sign-on counts as one: it has its own.
+REQUIRE_SECOND_FACTOR = os.environ.get("LUNGTREND_REQUIRE_MFA", "") == "1"
+
+# Single sign-on by OpenID Connect, for people who have an account here under the same name
+OIDC_SERVER = os.environ.get("LUNGTREND_OIDC_SERVER", "")
+OIDC_NAME = os.environ.get("LUNGTREND_OIDC_NAME", "the hospital's account")
+#: The provider's claim that holds the user name.
+OIDC_CLAIM = os.environ.get("LUNGTREND_OIDC_CLAIM", "preferred_username")
+SOCIALACCOUNT_ADAPTER = "portal.accounts.adapter.KnownPeopleAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "hospital",
+                "name": OIDC_NAME,
+                "client_id": os.environ.get("LUNGTREND_OIDC_CLIENT_ID", ""),
+                "secret": os.environ.get("LUNGTREND_OIDC_CLIENT_SECRET", ""),
+                "settings": {"server_url": OIDC_SERVER},
+            }
+        ]
+        if OIDC_SERVER
+        else [],
+    }
+}
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "worklist"
 LOGOUT_REDIRECT_URL = "account_login"
@@ -124,7 +153,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF],
+        # The login form leads on to the provider of single sign-on, where there is one.
+        "form-action": [SELF, *([OIDC_SERVER] if OIDC_SERVER else [])],
         "frame-ancestors": [NONE],
     },
 }
