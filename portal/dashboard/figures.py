@@ -8,8 +8,10 @@ import plotly.graph_objects as go
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.patients.models import TreatmentEvent
 from portal.scans.growth import Change
 from portal.scans.selectors import Timeline, TimelinePoint
+from portal.scans.wording import change_sentence
 
 #: After Okabe and Ito, for readers who see colours differently; the viewer uses the same.
 KINDS = (
@@ -17,18 +19,55 @@ KINDS = (
     ("consolidation_ml", "Consolidation", "#d95f0e"),
 )
 INFECTED, LUNG, EFFUSION, ALARM = "#1f6f8b", "#3f9bd1", "#cc79a7", "#c4314b"
+EVENT = "#7a5195"
+LOBES = (("RUL", "#0072b2"), ("RML", "#e69f00"), ("RLL", "#009e73"), ("LUL", "#56b4e9"), ("LLL", "#cc79a7"))
 HOVER = "%{y:.1f}<extra>%{fullData.name}</extra>"
 
 
-def timeline_figures(timeline: Timeline) -> dict[str, Any]:
-    """Infected volume by kind, PoIR and lung volume over time, as JSON of Plotly figures."""
+def timeline_figures(timeline: Timeline, events: Sequence[TreatmentEvent] = ()) -> dict[str, Any]:
+    """The course in several views, as JSON of Plotly figures, with treatment events on the axis of time."""
     points = timeline.points
     figures = {
         "infected": _infected(points, timeline.assessment.leading),
         "poi": _single(points, "poi_percent", "PoIR", INFECTED, "Infected share of the lung (%)"),
         "lung": _single(points, "lung_ml", "Lung volume", LUNG, "Lung volume (ml)"),
+        "lobes": _lobes(points),
+        "score": _single(points, "severity_score", "Severity score", INFECTED, "CT severity score (0 to 25)"),
     }
+    for figure in figures.values():
+        _mark_events(figure, events)
     return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+
+
+def windows(timeline: Timeline) -> dict[str, str]:
+    """What grew within the 48 hours before each scan, by the scan's address: the steepest comparison as a sentence."""
+    steepest: dict[str, Change] = {}
+    for change in timeline.assessment.changes:
+        known = steepest.get(change.after.scan)
+        if known is None or (change.growth or 0.0) > (known.growth or 0.0):
+            steepest[change.after.scan] = change
+    return {reverse("scan", args=[scan]): change_sentence(change) for scan, change in steepest.items()}
+
+
+def _mark_events(figure: go.Figure, events: Sequence[TreatmentEvent]) -> None:
+    for number, event in enumerate(events, start=1):
+        at = timezone.localtime(event.at).replace(tzinfo=None).isoformat()
+        figure.add_shape(type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", line={"color": EVENT, "dash": "dot"})
+        figure.add_annotation(
+            x=at, y=1, yref="paper", text=str(number), hovertext=event.text, showarrow=False, yanchor="top",
+            xanchor="left", font={"color": EVENT},
+        )  # fmt: skip
+
+
+def _lobes(points: Sequence[TimelinePoint]) -> go.Figure:
+    figure = go.Figure()
+    for lobe, colour in LOBES:
+        figure.add_scatter(
+            x=_times(points), y=[point.measurement.details["lobes"][lobe]["infected_ml"] for point in points],
+            customdata=_links(points), name=lobe, mode="lines+markers", line={"color": colour, "width": 2},
+            marker={"size": 8}, hovertemplate=HOVER,
+        )  # fmt: skip
+    return _layout(figure, "Infected volume by lobe (ml)")
 
 
 def _times(points: Sequence[TimelinePoint]) -> list[str]:
@@ -46,7 +85,7 @@ def _links(points: Sequence[TimelinePoint]) -> list[str]:
 
 def _layout(figure: go.Figure, title: str) -> go.Figure:
     figure.update_layout(
-        margin={"l": 64, "r": 16, "t": 12, "b": 44},
+        margin={"l": 64, "r": 16, "t": 28, "b": 44},
         height=340,
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.12, "x": 0},

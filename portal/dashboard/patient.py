@@ -1,5 +1,6 @@
 """The patient page: timeline, flag, acknowledgement."""
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,15 +9,18 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction
-from portal.dashboard.figures import timeline_figures
-from portal.dashboard.forms import AcquisitionTimeForm
+from portal.dashboard.figures import timeline_figures, windows
+from portal.dashboard.followup import follow_up
+from portal.dashboard.forms import AcquisitionTimeForm, EventForm
 from portal.dashboard.requests import UserRequest
 from portal.jobs.models import InferenceJob
 from portal.patients.access import visible_patients
+from portal.patients.events import EventRefused, add_event, events_of, withdraw_event
 from portal.scans.access import visible_scans
 from portal.scans.acknowledgement import acknowledge
 from portal.scans.errors import IntakeError
@@ -24,6 +28,11 @@ from portal.scans.growth import Change
 from portal.scans.models import Scan
 from portal.scans.selectors import Timeline, TimelinePoint, timeline_of
 from portal.scans.times import set_acquisition_time
+
+CSV_COLUMNS = (
+    *("acquired_at", "infected_ml", "lung_ml", "poi_percent", "ground_glass_ml", "consolidation_ml", "effusion_ml"),
+    *("severity_score", "pipeline", "pipeline_version", "revision", "remarks"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ def patient_page(request: UserRequest, pk: UUID) -> HttpResponse:
     patient = get_object_or_404(visible_patients(request.user), pk=pk)
     record_view(request, patient, patient=patient)
     timeline = timeline_of(patient)
+    events = list(events_of(patient))
     jobs = InferenceJob.objects.filter(scan__in=timeline.unmeasured).select_related("scan").order_by("created_at")
     latest_job = {job.scan_id: job for job in jobs}
     return render(
@@ -91,8 +101,12 @@ def patient_page(request: UserRequest, pk: UUID) -> HttpResponse:
             "leading": timeline.assessment.leading,
             "rows": list(timeline_rows(timeline)),
             "unmeasured": [(scan, latest_job.get(scan.pk)) for scan in timeline.unmeasured],
-            "figures": timeline_figures(timeline),
+            "figures": timeline_figures(timeline, events),
+            "windows": windows(timeline),
+            "events": events,
+            "follow_up": follow_up(timeline.points),
             "time_form": AcquisitionTimeForm(),
+            "event_form": EventForm(),
         },
     )
 
@@ -116,6 +130,51 @@ def acknowledge_flag(request: UserRequest, pk: UUID) -> HttpResponse:
             record(AuditAction.CHANGE, by=request.user, subject=acknowledgement, patient=patient, request=request)
         messages.success(request, "The flag is acknowledged; it stays in the history below.")
     return redirect("patient", pk=patient.pk)
+
+
+@login_required
+@require_POST
+def treatment_event(request: UserRequest, pk: UUID) -> HttpResponse:
+    """Put an event on the course, or withdraw one (`withdraw` names it)."""
+    patient = get_object_or_404(visible_patients(request.user), pk=pk)
+    if "withdraw" in request.POST:
+        event = get_object_or_404(events_of(patient), pk=request.POST["withdraw"])
+        withdraw_event(by=request.user, event=event)
+        record(AuditAction.CHANGE, by=request.user, subject=event, patient=patient, request=request, what="withdrawn")
+        messages.success(request, "The event is taken off the course; it stays on record.")
+        return redirect("patient", pk=patient.pk)
+    form = EventForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Enter date, time and a few words.")
+        return redirect("patient", pk=patient.pk)
+    try:
+        event = add_event(by=request.user, patient=patient, **form.cleaned_data)
+    except EventRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        record(AuditAction.CREATE, by=request.user, subject=event, patient=patient, request=request)
+        messages.success(request, "The event is on the course.")
+    return redirect("patient", pk=patient.pk)
+
+
+@login_required
+@require_GET
+def timeline_csv(request: UserRequest, pk: UUID) -> HttpResponse:
+    """The course as a table for a spreadsheet."""
+    patient = get_object_or_404(visible_patients(request.user), pk=pk)
+    record(AuditAction.DOWNLOAD, by=request.user, subject=patient, patient=patient, request=request, what="CSV")
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="course.csv"'
+    answer["Cache-Control"] = "private, no-store"
+    writer = csv.writer(answer)
+    writer.writerow(CSV_COLUMNS)
+    for point in timeline_of(patient).points:
+        measured, revision = point.measurement, point.segmentation
+        acquired = timezone.localtime(point.scan.acquired_at).isoformat() if point.scan.acquired_at else ""
+        figures = [getattr(measured, name) for name in CSV_COLUMNS[1:8]]
+        made_by = [revision.pipeline, revision.pipeline_version, revision.number]
+        writer.writerow([acquired, *figures, *made_by, " ".join(note["code"] for note in measured.notes)])
+    return answer
 
 
 @login_required

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -70,9 +71,42 @@ class Standing(NamedTuple):
     unread_posix_s: float | None
 
 
-def worklist_order(user: User, search: str = "") -> list[Standing]:
-    """All visible patients in the order in which they should be read, from the index of courses."""
+class Filter(StrEnum):
+    """What part of the worklist is shown."""
+
+    ALL = ""
+    FLAGGED = "flagged"
+    RAPID = "rapid-growth"
+    UNREAD = "unread"
+
+
+#: For people; the team's name comes from the address.
+FILTER_NAMES = {
+    Filter.ALL: "All",
+    Filter.FLAGGED: "Flagged",
+    Filter.RAPID: "Rapid growth",
+    Filter.UNREAD: "Unread",
+}
+
+
+def is_shown(standing: Standing, chosen: Filter) -> bool:
+    """Whether a patient belongs to the part that is shown."""
+    return {
+        Filter.ALL: True,
+        Filter.FLAGGED: standing.flag is not None,
+        Filter.RAPID: standing.flag is Flag.RAPID_GROWTH,
+        Filter.UNREAD: standing.unread_posix_s is not None,
+    }[chosen]
+
+
+def worklist_order(user: User, search: str = "", team: str = "") -> list[Standing]:
+    """All visible patients in the order in which they should be read, from the index of courses.
+
+    `team` is the key of one of the user's care teams; only its patients then.
+    """
     patients = _found(visible_patients(user), search)
+    if team.isdecimal():
+        patients = patients.filter(care_teams=int(team), care_teams__members=user)
     columns = list(_columns(patients))
     if stale := [key for key, *_, version in columns if version != rules_version()]:
         # More than this at once only after the rules have changed; workers derive those within minutes.

@@ -50,3 +50,28 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name or 'Unnamed'} ({self.mrn})"
+
+
+class TreatmentEvent(models.Model):
+    """Something that happened to a patient and belongs beside the course: a drug begun, a transfer, an intubation.
+
+    Events are never changed or deleted; a wrong one is withdrawn and stays on record.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField()
+    text = models.CharField(max_length=200)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="events")
+    created_at = models.DateTimeField(auto_now_add=True)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [models.CheckConstraint(condition=~models.Q(text=""), name="event_has_a_text")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -37,7 +37,10 @@ def addresses(patient, clinician, tmp_path) -> dict[str, str]:
     for name in ("scan_registration", "scan_growth_map"):
         found[name] = reverse(name, args=[scan.pk, make_scan(patient, clinician, hours=-20).pk])
     found |= {name: reverse(name, args=[scan.pk]) for name in ("deliveries", "scan_deliveries")}
-    found |= {name: reverse(name, args=[patient.pk]) for name in ("priors", "patient_priors")}
+    found |= {
+        name: reverse(name, args=[patient.pk])
+        for name in ("priors", "patient_priors", "treatment_event", "timeline_csv")
+    }
     found["fhir_metadata"] = reverse("fhir_metadata")
     found["fhir_search"] = f"{reverse('fhir_search', args=['Observation'])}?patient={patient.pk}"
     found["fhir_resource"] = reverse("fhir_resource", args=["Patient", patient.pk])

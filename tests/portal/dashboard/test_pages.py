@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from inference.catalogue import catalogue
+from portal.patients.models import Patient
 from portal.scans.files import volume_key
 from portal.scans.models import Scan
 from portal.scans.storage import path_of
@@ -52,10 +53,10 @@ def test_search_finds_by_name_and_number_and_says_so_when_not(as_clinician, pati
 
 
 def test_a_scan_is_unread_until_somebody_looks(as_clinician, growing) -> None:
-    assert b"Unread" in as_clinician.get("/").content
+    assert b"Not looked at yet" in as_clinician.get("/").content
     for scan in Scan.objects.all():
         as_clinician.get(reverse("scan", args=[scan.pk]))
-    assert b"Unread" not in as_clinician.get("/").content
+    assert b"Not looked at yet" not in as_clinician.get("/").content
 
 
 def test_an_acquisition_time_can_be_stated_once_files_state_none(as_clinician, patient, clinician, tmp_path) -> None:
@@ -112,3 +113,25 @@ def test_a_scans_page_offers_every_pipeline(as_clinician, growing) -> None:
     text = as_clinician.get(reverse("scan", args=[scan.pk])).content.decode()
     for entry in catalogue():
         assert f'<option value="{entry.name}"' in text
+
+
+def test_the_worklist_is_filtered_by_flag_unread_and_team(
+    as_clinician, clinician, growing, stranger, team, tmp_path
+) -> None:
+    other = Patient.objects.create(mrn="CALM", name="Calm, Carl")
+    other.care_teams.add(team)
+    scan = make_scan(other, clinician)
+    make_result(scan, tmp_path, 40)
+    as_clinician.get(reverse("scan", args=[scan.pk]))
+
+    def names(query: str) -> tuple[bool, bool]:
+        page = as_clinician.get(f"/{query}").content.decode()
+        return growing.name in page, "Calm, Carl" in page
+
+    assert names("") == (True, True)
+    assert names("?show=flagged") == (True, False)
+    assert names("?show=rapid-growth") == (True, False)
+    assert names("?show=unread") == (True, False)
+    assert names("?show=nonsense") == (True, True)
+    assert names(f"?team={team.pk}") == (True, True)
+    assert names(f"?team={stranger.care_teams.get().pk}") == (False, False), "another ward's name opens nothing"
