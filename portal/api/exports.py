@@ -19,6 +19,7 @@ from portal.api.scans import REVISION, find_revision, find_scan
 from portal.scans.exports import dicom_result
 from portal.scans.models import Segmentation
 from portal.scans.report import report_pdf
+from portal.scans.signing import report_text
 
 WITHOUT_RESULT = {
     404: OpenApiResponse(description="No such scan, or no result yet."),
@@ -110,4 +111,21 @@ class ReportView(ExportView):
     @extend_schema(parameters=[REVISION], responses={(200, content_type): OpenApiTypes.BINARY, **WITHOUT_RESULT})
     def get(self, request: Request, pk: UUID) -> HttpResponse | Response:
         """Flag sentence, figures, course and key slices as PDF."""
+        return self.answer(request, pk)
+
+
+class ReportTextView(ExportView):
+    """The report as text, to be pasted into another report."""
+
+    content_type = "text/plain; charset=utf-8"
+    form = "report.txt"
+
+    @staticmethod
+    def build(revision: Segmentation) -> bytes:
+        """The same sentences as in the PDF."""
+        return report_text(revision).encode()
+
+    @extend_schema(parameters=[REVISION], responses={(200, "text/plain"): OpenApiTypes.STR, **WITHOUT_RESULT})
+    def get(self, request: Request, pk: UUID) -> HttpResponse | Response:
+        """Finding, figures, remarks, and what measured them; it names no patient."""
         return self.answer(request, pk)

@@ -51,6 +51,7 @@ urlpatterns = [
     path(f"{API}scans/<uuid:pk>/seg.dcm", exports.SegmentationExportView.as_view(), name="scan_seg"),
     path(f"{API}scans/<uuid:pk>/sr.dcm", exports.StructuredReportExportView.as_view(), name="scan_sr"),
     path(f"{API}scans/<uuid:pk>/report.pdf", exports.ReportView.as_view(), name="scan_report"),
+    path(f"{API}scans/<uuid:pk>/report.txt", exports.ReportTextView.as_view(), name="scan_report_text"),
     path(f"{API}scans/<uuid:pk>/explanation.png", pixels.ExplanationView.as_view(), name="scan_explanation"),
     path(f"{API}scans/<uuid:pk>/frames/<int:index>/", pixels.FrameView.as_view(), name="scan_frame"),
     path(f"{API}scans/<uuid:pk>/<mask:kind>.nii.gz", pixels.MaskView.as_view(), name="scan_mask"),

@@ -7,7 +7,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import Error, connection
-from django.db.models import Count, Min
+from django.db.models import Count, F, Min, Sum
 from django.utils import timezone
 
 from portal.jobs.doorbell import send
@@ -27,6 +27,24 @@ def queue_figures() -> dict[str, float]:
     oldest = InferenceJob.objects.filter(state=JobState.QUEUED).aggregate(at=Min("created_at"))["at"]
     figures["queue_oldest_seconds"] = (timezone.now() - oldest).total_seconds() if oldest else 0
     figures["workers"] = _living_workers()
+    return {**figures, **_last_hour()}
+
+
+def _last_hour() -> dict[str, float]:
+    """Waits and run times of the jobs that ended within the last hour, by pipeline, and failures by reason."""
+    ended = InferenceJob.objects.filter(finished_at__gte=timezone.now() - timedelta(hours=1)).order_by()
+    figures: dict[str, float] = {}
+    done = ended.filter(state=JobState.SUCCEEDED, started_at__isnull=False)
+    by_pipeline = done.values_list("pipeline").annotate(
+        Count("pk"), wait=Sum(F("started_at") - F("created_at")), run=Sum(F("finished_at") - F("started_at"))
+    )
+    for pipeline, count, wait, run in by_pipeline:
+        label = f'{{pipeline="{pipeline}"}}'
+        figures[f"last_hour_jobs{label}"] = count
+        figures[f"last_hour_wait_seconds{label}"] = wait.total_seconds()
+        figures[f"last_hour_run_seconds{label}"] = run.total_seconds()
+    failed = ended.filter(state=JobState.FAILED).values_list("error_code").annotate(count=Count("pk"))
+    figures |= {f'last_hour_failures{{reason="{code or "unknown"}"}}': count for code, count in failed}
     return figures
 
 

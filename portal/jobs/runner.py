@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import Error, transaction
 from django.utils import timezone
 
+from portal.accounts.tracing import TRACE
 from portal.jobs import child
 from portal.jobs.doorbell import announce
 from portal.jobs.leases import fail, hand_back, held, renew
@@ -32,6 +33,7 @@ TIMED_OUT = "The analysis took longer than {minutes} minutes and was stopped. Tr
 
 async def run(job: InferenceJob) -> None:
     """Run one job that this process has claimed. Never raises; when stopped, the job goes back into the queue."""
+    TRACE.set(job.trace)
     # Beside the storage, so that results are moved and not copied.
     folder = path_of(f"{WORK}/{uuid.uuid4().hex}")
     try:
@@ -153,3 +155,4 @@ def _finish(job: InferenceJob, task: Task, out: Path) -> None:
             finished_at=timezone.now(),
             owner="",
         )
+    logger.info("job %s of scan %s: %s is done, attempt %d", job.pk, job.scan_id, job.pipeline, job.attempts)

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.accounts.models import User
+from portal.accounts.tracing import TRACE
 from portal.jobs.catalogue import pipeline_entries
 from portal.jobs.doorbell import announce_now, ring
 from portal.jobs.errors import JobRefused, UnknownPipelineName
@@ -39,7 +40,7 @@ def submit_scan(*, by: User, scan: Scan, pipeline: str | None = None) -> Inferen
     earlier = jobs.filter(state__in=OPEN_STATES).first() or _finished_with_these_weights(jobs, entry)
     if earlier is not None:
         return earlier
-    job = InferenceJob.objects.create(scan=scan, pipeline=entry["name"], requested_by=by)
+    job = InferenceJob.objects.create(scan=scan, pipeline=entry["name"], requested_by=by, trace=TRACE.get())
     transaction.on_commit(lambda: ring(job.pk))
     return job
 
@@ -61,7 +62,7 @@ def submit_registration(*, by: User, scan: Scan, prior: Scan) -> InferenceJob:
     jobs = InferenceJob.objects.select_related("scan", "prior")
     if earlier := jobs.filter(scan=scan, prior=prior, state__in=OPEN_STATES).first():
         return earlier
-    job = InferenceJob.objects.create(scan=scan, prior=prior, pipeline=REGISTRATION, requested_by=by)
+    job = InferenceJob.objects.create(scan=scan, prior=prior, pipeline=REGISTRATION, requested_by=by, trace=TRACE.get())
     transaction.on_commit(lambda: ring(job.pk))
     return job
 

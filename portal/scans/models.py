@@ -331,3 +331,24 @@ class CoursePoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scan_id}"
+
+
+class ReportSignature(models.Model):
+    """A radiologist's name under a report: the text as it was signed, and the revisions that it cites."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    revision = models.ForeignKey(Segmentation, on_delete=models.PROTECT, related_name="signatures")
+    #: The earlier revision that the text compares with.
+    compared_with = models.ForeignKey(
+        Segmentation, null=True, blank=True, on_delete=models.PROTECT, related_name="signatures_as_prior"
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="signatures")
+    at = models.DateTimeField(auto_now_add=True)
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [models.CheckConstraint(condition=~Q(text=""), name="signature_has_a_text")]
+
+    def __str__(self) -> str:
+        return f"signed by {self.by_id}"

@@ -24,6 +24,7 @@ from inference.pictures import tinted
 from portal.scans.files import has_volume, mask_path, volume_key
 from portal.scans.models import Origin, Segmentation
 from portal.scans.selectors import Timeline, TimelinePoint, leading_change, timeline_of
+from portal.scans.signing import signature_lines
 from portal.scans.storage import path_of
 from portal.scans.wording import QUALIFIER_TEXT, change_sentence, format_hours, format_ml
 
@@ -248,6 +249,7 @@ def _provenance(revision: Segmentation) -> list[Flowable]:
         _paragraph(f"{made}, {_when(revision.created_at)}. Weights SHA-256 {revision.weights_sha256[:16]}.", SMALL)
     ]
     lines += [_paragraph(note["text"], SMALL) for note in revision.measurement.notes]
+    lines += [_paragraph(line) for line in signature_lines(revision)]
     return [KeepTogether([Paragraph("How this was measured", HEADING), *lines])]
 
 

@@ -36,7 +36,10 @@ def addresses(patient, clinician, tmp_path) -> dict[str, str]:
     found["scan_frame"] = reverse("scan_frame", args=[scan.pk, 0])
     for name in ("scan_registration", "scan_growth_map"):
         found[name] = reverse(name, args=[scan.pk, make_scan(patient, clinician, hours=-20).pk])
-    found |= {name: reverse(name, args=[scan.pk]) for name in ("deliveries", "scan_deliveries")}
+    found |= {
+        name: reverse(name, args=[scan.pk])
+        for name in ("deliveries", "scan_deliveries", "report_page", "scan_report_text")
+    }
     found |= {
         name: reverse(name, args=[patient.pk])
         for name in ("priors", "patient_priors", "treatment_event", "timeline_csv")

@@ -39,5 +39,20 @@ function soonReload(): void {
   }, 1200);
 }
 
+/** A button that copies a text beside it. */
+function wireCopy(): void {
+  const source = document.querySelector<HTMLTextAreaElement>("[data-copy-source]");
+  const status = document.querySelector<HTMLElement>("[data-copy-status]");
+  document.querySelector("[data-copy]")?.addEventListener("click", () => {
+    if (!source || !status) return;
+    source.select();
+    navigator.clipboard.writeText(source.value).then(
+      () => (status.textContent = "Copied."),
+      () => (status.textContent = "The text is selected; copy it with Ctrl-C."),
+    );
+  });
+}
+
 wireScheme();
+wireCopy();
 followLists();
