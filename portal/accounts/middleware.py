@@ -15,6 +15,13 @@ from portal.accounts.models import User
 OPEN = ("/accounts/", "/static/", "/api/", "/dicomweb/", "/fhir/", "/healthz", "/readyz", "/metrics")
 
 
+def lacks_second_factor(user: User) -> bool:
+    """Whether this installation requires a second factor that the person has not set up. Single sign-on has its own."""
+    if not settings.REQUIRE_SECOND_FACTOR:
+        return False
+    return not (is_mfa_enabled(user) or SocialAccount.objects.filter(user=user).exists())
+
+
 def require_second_factor(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Lead people without a second factor to setting one up, and nowhere else."""
 
@@ -24,7 +31,7 @@ def require_second_factor(get_response: Callable[[HttpRequest], HttpResponse]) -
         is_for_programs = request.path.startswith(OPEN)
         if (is_for_programs and "Authorization" in request.headers) or request.path.startswith(OPEN[:2]):
             return get_response(request)
-        if is_mfa_enabled(request.user) or SocialAccount.objects.filter(user=request.user).exists():
+        if not lacks_second_factor(request.user):
             return get_response(request)
         if is_for_programs:
             return HttpResponse("Set up a second factor first.", status=403, content_type="text/plain")

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from portal.dicom.archive import RESULT_NAMES, RESULT_ROLES, Role
-from portal.jobs.outgoing import Outgoing, OutgoingState
+from portal.jobs.outgoing import Outgoing, OutgoingState, refuse_other_names
 from portal.patients.models import Patient
 from portal.scans.models import Segmentation
 
@@ -31,7 +31,10 @@ class Peer(models.Model):
     uses_tls = models.BooleanField("TLS", default=False, help_text="DICOM: speak TLS; DICOMweb does by its address.")
     url = models.URLField("address", blank=True, help_text="DICOMweb: address of the service.")
     secret_name = models.CharField(
-        max_length=60, blank=True, help_text="DICOMweb: environment variable that holds user:password, or a token."
+        max_length=60,
+        blank=True,
+        validators=[refuse_other_names],
+        help_text="DICOMweb: environment variable LUNGTREND_PEER_... that holds user:password, or a token.",
     )
     receives = models.CharField(
         max_length=40, blank=True, help_text="Results it may be sent, separated by commas: seg, sr, sc, pdf."

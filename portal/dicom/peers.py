@@ -1,6 +1,5 @@
 """Speaking to other systems: sending objects, asking for studies, fetching them; by DICOM or by DICOMweb."""
 
-import os
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pynetdicom.association import Association
 
 from portal.dicom.models import Peer
 from portal.dicom.models import Protocol as PeerProtocol
-from portal.jobs.outgoing import NotTaken
+from portal.jobs.outgoing import NotTaken, secret_of
 
 #: SOP classes (PS3.4 A.4, C.6.2).
 VERIFICATION = "1.2.840.10008.1.1"
@@ -179,7 +178,7 @@ class DicomWebLine:
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
-        secret = os.environ.get(peer.secret_name, "") if peer.secret_name else ""
+        secret = secret_of(peer.secret_name)
         user, colon, password = secret.partition(":")
         session = create_session_from_user_pass(user, password) if colon else None
         headers = {"Authorization": f"Bearer {secret}"} if secret and not colon else None

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from portal.jobs.outgoing import Outgoing
+from portal.jobs.outgoing import Outgoing, refuse_other_names
 from portal.patients.models import Patient
 from portal.scans.models import Segmentation
 
@@ -21,7 +21,10 @@ class Subscriber(models.Model):
     channel = models.CharField(max_length=10, choices=Channel.choices)
     address = models.CharField(max_length=300, help_text="Address of the webhook, or of the mailbox.")
     secret_name = models.CharField(
-        max_length=60, blank=True, help_text="Webhook: environment variable with the key that signs the body."
+        max_length=60,
+        blank=True,
+        validators=[refuse_other_names],
+        help_text="Webhook: environment variable LUNGTREND_PEER_... with the key that signs the body.",
     )
     care_team = models.ForeignKey(
         "patients.CareTeam", on_delete=models.PROTECT, related_name="subscribers", help_text="Whose patients."

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import os
 from datetime import timedelta
 from smtplib import SMTPException
 
@@ -18,7 +17,7 @@ from portal.accounts.audit import record
 from portal.accounts.models import AuditAction, AuditEvent
 from portal.fhir.models import Channel, FlagNotice, FlagWatch, Subscriber
 from portal.fhir.resources import bundle, diagnostic_report, imaging_study, observations, patient_resource
-from portal.jobs.outgoing import NotTaken, bring
+from portal.jobs.outgoing import NotTaken, bring, secret_of
 from portal.patients.models import Patient
 from portal.scans.growth import Change
 from portal.scans.models import ScanKind, Segmentation
@@ -136,7 +135,7 @@ def _post(notice: FlagNotice) -> None:
     subscriber = notice.subscriber
     body = json.dumps(flag_bundle(notice)).encode()
     headers = {"Content-Type": "application/fhir+json", "X-LungTrend-Flag": notice.flag}
-    if secret := os.environ.get(subscriber.secret_name, "") if subscriber.secret_name else "":
+    if secret := secret_of(subscriber.secret_name):
         headers["X-LungTrend-Signature"] = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     try:
         answer = requests.post(

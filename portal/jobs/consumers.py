@@ -6,6 +6,7 @@ from channels.consumer import AsyncConsumer
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from portal.accounts.middleware import lacks_second_factor
 from portal.accounts.models import User
 from portal.jobs.access import visible_jobs
 from portal.jobs.doorbell import BELL, team_group
@@ -35,7 +36,7 @@ class JobsConsumer(AsyncJsonWebsocketConsumer):
         self.user = self.scope.get("user")
         self.teams: list[int] = []
         await self.accept()
-        if not isinstance(self.user, User):
+        if not isinstance(self.user, User) or await database_sync_to_async(lacks_second_factor)(self.user):
             await self.close(NOT_LOGGED_IN)
             return
         self.teams = await database_sync_to_async(self._team_ids)()

@@ -1,10 +1,12 @@
 """Things for other systems: kept in the database until they have arrived, and tried again while they have not."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
@@ -16,6 +18,25 @@ LEASE = timedelta(minutes=15)
 FIRST_WAIT, LONGEST_WAIT, TRIES = timedelta(seconds=30), timedelta(hours=6), 14
 #: Of one kind, in one sweep.
 BATCH = 20
+
+
+#: Secrets of other systems are in variables of these names alone: no setting may send our own secrets away.
+NAMES_BEGIN_WITH = "LUNGTREND_PEER_"
+
+
+def secret_of(name: str) -> str:
+    """The secret in an environment variable; empty where there is none, or where the name is not one for secrets."""
+    return os.environ.get(name, "") if name.startswith(NAMES_BEGIN_WITH) else ""
+
+
+def refuse_other_names(name: str) -> None:
+    """Validator of fields that name such a variable.
+
+    Raises:
+        ValidationError: it is no name for a secret of another system.
+    """
+    if not name.startswith(NAMES_BEGIN_WITH):
+        raise ValidationError(f"Secrets of other systems are in variables whose names begin with {NAMES_BEGIN_WITH}.")
 
 
 class OutgoingState(models.TextChoices):

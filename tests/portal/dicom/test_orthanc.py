@@ -43,7 +43,7 @@ def scan(patient, clinician, tmp_path) -> Scan:
 
 @pytest.fixture
 def peer_by(orthanc, monkeypatch) -> Callable[[Protocol], Peer]:
-    monkeypatch.setenv("ORTHANC_SECRET", f"{USER}:{PASSWORD}")
+    monkeypatch.setenv("LUNGTREND_PEER_ORTHANC", f"{USER}:{PASSWORD}")
 
     def make(protocol: Protocol, **fields) -> Peer:
         return Peer.objects.create(
@@ -53,7 +53,7 @@ def peer_by(orthanc, monkeypatch) -> Callable[[Protocol], Peer]:
             port=DICOM_PORT,
             ae_title="ORTHANC",
             url=Orthanc.web,
-            secret_name="ORTHANC_SECRET",
+            secret_name="LUNGTREND_PEER_ORTHANC",
             receives=EVERYTHING,
             answers_queries=True,
             **fields,

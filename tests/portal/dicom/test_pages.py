@@ -1,8 +1,10 @@
 """Pages and REST of delivery and import, without a peer that answers."""
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from portal.dicom.models import Delivery, Peer, Protocol
+from portal.jobs.outgoing import secret_of
 from portal.scans.models import ScanKind
 from tests.factories import make_result, make_scan
 
@@ -51,3 +53,11 @@ def test_an_archive_that_does_not_answer_is_named(as_clinician, patient, peer) -
     asked = {"peer": "PACS", "study_uid": "1.2.3"}
     answer = as_clinician.post(f"/api/v1/patients/{patient.pk}/priors/", asked, content_type="application/json")
     assert (answer.status_code, answer.json()["detail"]) == (409, "PACS does not answer at 127.0.0.1:9.")
+
+
+def test_no_peer_is_sent_our_own_secrets(peer, monkeypatch) -> None:
+    monkeypatch.setenv("LUNGTREND_SECRET_KEY", "ours")
+    peer.secret_name = "LUNGTREND_SECRET_KEY"
+    with pytest.raises(ValidationError, match="LUNGTREND_PEER_"):
+        peer.full_clean()
+    assert secret_of(peer.secret_name) == ""

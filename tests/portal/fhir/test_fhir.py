@@ -124,8 +124,8 @@ def subscribe(team, **fields) -> Subscriber:
 
 def test_a_flag_that_opens_is_told_once_and_signed(team, webhook, monkeypatch, request) -> None:
     heard, address = webhook
-    monkeypatch.setenv("HOOK_KEY", "a key")
-    subscribe(team, channel=Channel.WEBHOOK, address=address, secret_name="HOOK_KEY")
+    monkeypatch.setenv("LUNGTREND_PEER_WARD", "a key")
+    subscribe(team, channel=Channel.WEBHOOK, address=address, secret_name="LUNGTREND_PEER_WARD")
     assert tell_of_flags() == 0
     request.getfixturevalue("course")
     assert (tell_of_flags(), tell_of_flags()) == (1, 0)

@@ -91,3 +91,15 @@ def test_a_stranger_is_shown_the_door() -> None:
 
     closed = async_to_sync(scenario)()
     assert (closed["type"], closed["code"]) == ("websocket.close", NOT_LOGGED_IN)
+
+
+def test_without_the_second_factor_that_is_required_nothing_is_heard(clinician, job, settings) -> None:
+    settings.REQUIRE_SECOND_FACTOR = True
+
+    async def scenario() -> dict:
+        socket = Socket(clinician)
+        await socket.connect()
+        return await socket.receive_output(5)
+
+    closed = async_to_sync(scenario)()
+    assert (closed["type"], closed["code"]) == ("websocket.close", NOT_LOGGED_IN)
