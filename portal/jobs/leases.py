@@ -22,12 +22,14 @@ GAVE_UP = (
 
 
 def claim(worker: str) -> InferenceJob | None:
-    """Take the oldest queued analysis, else the oldest registration; None when nothing is queued.
+    """Take the oldest queued analysis, else registration, else research; None when nothing is queued.
 
     A conditional update decides who gets a job, which holds on PostgreSQL and on SQLite alike.
     """
     waiting = InferenceJob.objects.filter(state=JobState.QUEUED)
-    queued = waiting.annotate(is_registration=Q(prior__isnull=False)).order_by("is_registration", "created_at")
+    queued = waiting.annotate(is_registration=Q(prior__isnull=False)).order_by(
+        "is_research", "is_registration", "created_at"
+    )
     for pk, attempts in queued.values_list("pk", "attempts")[:CANDIDATES]:
         taken = InferenceJob.objects.filter(pk=pk, state=JobState.QUEUED, attempts=attempts).update(
             state=JobState.RUNNING,

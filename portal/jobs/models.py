@@ -29,6 +29,8 @@ class InferenceJob(models.Model):
     #: One plain sentence for the clinician; empty unless failed.
     error = models.TextField(blank=True)
     error_code = models.CharField(max_length=40, blank=True)
+    #: Runs only while no clinical job waits.
+    is_research = models.BooleanField(default=False)
     #: Number of the request that asked for it (`portal.accounts.tracing`).
     trace = models.CharField(max_length=64, blank=True)
     segmentation = models.ForeignKey(Segmentation, null=True, blank=True, on_delete=models.PROTECT, related_name="jobs")

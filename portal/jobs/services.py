@@ -27,8 +27,10 @@ def pipelines() -> list[dict[str, Any]]:
 
 
 @transaction.atomic
-def submit_scan(*, by: User, scan: Scan, pipeline: str | None = None) -> InferenceJob:
+def submit_scan(*, by: User, scan: Scan, pipeline: str | None = None, is_research: bool = False) -> InferenceJob:
     """Queue a pipeline on a scan; the job that already does or did this, if there is one.
+
+    A research job that somebody asks for at the bedside becomes a clinical one.
 
     Raises:
         UnknownPipelineName: this installation has no such pipeline.
@@ -39,8 +41,12 @@ def submit_scan(*, by: User, scan: Scan, pipeline: str | None = None) -> Inferen
     jobs = InferenceJob.objects.select_related("scan").filter(scan=scan, pipeline=entry["name"])
     earlier = jobs.filter(state__in=OPEN_STATES).first() or _finished_with_these_weights(jobs, entry)
     if earlier is not None:
+        if not is_research and earlier.is_research:
+            jobs.filter(pk=earlier.pk).update(is_research=False)
         return earlier
-    job = InferenceJob.objects.create(scan=scan, pipeline=entry["name"], requested_by=by, trace=TRACE.get())
+    job = InferenceJob.objects.create(
+        scan=scan, pipeline=entry["name"], requested_by=by, trace=TRACE.get(), is_research=is_research
+    )
     transaction.on_commit(lambda: ring(job.pk))
     return job
 
