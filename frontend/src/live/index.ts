@@ -1,5 +1,6 @@
 /** On every page: colour scheme, and on pages that list jobs their live state. */
 
+import { followFlags } from "./flags";
 import { followJobs, isOpen, jobText } from "../shared/jobs";
 
 const SCHEME_KEY = "lungtrend-scheme";
@@ -56,3 +57,4 @@ function wireCopy(): void {
 wireScheme();
 wireCopy();
 followLists();
+followFlags();
