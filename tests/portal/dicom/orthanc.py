@@ -13,8 +13,8 @@ from pathlib import Path
 import requests
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-#: Addresses of this machine and of Orthanc on the line between them.
-HERE, THERE = "10.213.77.1", "10.213.77.2"
+#: Addresses of this machine and of Orthanc on the line between them; others for each run, also for one that was killed.
+HERE, THERE = (f"10.213.{os.getpid() % 251}.{host}" for host in (1, 2))
 HTTP_PORT, DICOM_PORT = 8042, 4242
 USER, PASSWORD = "tester", "only-on-this-line"
 
