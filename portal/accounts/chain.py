@@ -19,8 +19,8 @@ from portal.accounts.models import AuditEvent, AuditLink
 
 logger = logging.getLogger(__name__)
 
-#: Lines that one sweep links.
-AT_ONCE = 5000
+#: Lines that one sweep links, and how far back it looks for lines that came late.
+AT_ONCE, LATE_LINES = 5000, 5000
 #: Lines older than this without a link were put in by the back door, or no worker runs.
 UNLINKED_AFTER = timedelta(minutes=15)
 FIRST = "0" * 64
@@ -39,7 +39,9 @@ def link_events() -> int:
     """A worker's chore: link the lines that have no link yet, in the order of their numbers; how many there were."""
     with transaction.atomic():
         last = AuditLink.objects.select_for_update().order_by("-number").first()
-        events = list(AuditEvent.objects.filter(link=None).order_by("pk")[:AT_ONCE])
+        # Lines of transactions that end late have lower numbers than lines that are linked already.
+        since = last.event_id - LATE_LINES if last else 0
+        events = list(AuditEvent.objects.filter(pk__gt=since, link=None).order_by("pk")[:AT_ONCE])
         number, digest = (last.number, last.digest) if last else (0, FIRST)
         links = []
         for event in events:
