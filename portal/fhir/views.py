@@ -1,13 +1,15 @@
 """Reading and searching resources: `GET /fhir/TYPE/ID` and `GET /fhir/TYPE?patient=ID`."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from uuid import UUID
 
 from django.conf import settings
 from django.http import Http404, JsonResponse
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -15,7 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.accounts.audit import record, record_view
-from portal.accounts.models import AuditAction
+from portal.accounts.models import AuditAction, AuditEvent, User
+from portal.fhir.audit import audit_event
 from portal.fhir.resources import (
     Resource,
     bundle,
@@ -40,6 +43,7 @@ SEARCHES: dict[str, Sequence[str]] = {
     "ImagingStudy": ("_id", "patient", "identifier"),
     "DiagnosticReport": ("_id", "patient"),
     "Observation": ("_id", "patient", "code"),
+    "AuditEvent": ("_id", "patient", "agent", "date"),
 }
 
 
@@ -100,7 +104,9 @@ class ResourceView(FhirView):
         if not found:
             raise Http404(f"There is no {kind} {key}, or it is not yours to see.")
         patient, resource = found[0]
-        record_view(request, patient, patient=patient)
+        if patient is None:
+            record(AuditAction.VIEW, by=request.user, request=request, via="FHIR", kind=kind)
+        _record_looks(request, [patient])
         return self.answer(resource)
 
 
@@ -118,12 +124,11 @@ class SearchView(FhirView):
         found = FINDERS[kind](self, request, wanted)
         shown = found[: min(int(count), MOST)]
         record(AuditAction.SEARCH, by=request.user, request=request, via="FHIR", kind=kind, keys=sorted(wanted))
-        for patient in {patient.pk: patient for patient, _ in shown}.values():
-            record_view(request, patient, patient=patient)
+        _record_looks(request, [patient for patient, _ in shown])
         return self.answer(bundle("searchset", [one for _, one in shown], self.address, total=len(found)))
 
 
-Found = list[tuple[Patient, Resource]]
+Found = list[tuple[Patient | None, Resource]]
 Finder = Callable[[FhirView, Request, dict[str, str]], Found]
 
 
@@ -199,9 +204,34 @@ def _observations(view: FhirView, request: Request, wanted: dict[str, str]) -> F
     ]
 
 
+def _audit_trail(view: FhirView, request: Request, wanted: dict[str, str]) -> Found:
+    """Lines of the trail, the latest first, for administrators; `date` is a day, and `agent` a name."""
+    if not (isinstance(request.user, User) and request.user.is_administrator):
+        raise PermissionDenied("The audit trail is for administrators.")
+    events = AuditEvent.objects.order_by("-pk")
+    if "_id" in wanted:
+        events = events.filter(pk=int(wanted["_id"]) if wanted["_id"].isdecimal() else 0)
+    if "patient" in wanted:
+        events = events.filter(patient_id=_uuid(wanted["patient"]))
+    if "agent" in wanted:
+        events = events.filter(actor_name=wanted["agent"])
+    if "date" in wanted:
+        try:
+            events = events.filter(at__date=date.fromisoformat(wanted["date"]))
+        except ValueError:
+            raise BadSearch("date is a day, for example 2026-01-31.") from None
+    return [(None, audit_event(event)) for event in events[:MOST]]
+
+
+def _record_looks(request: Request, patients: Iterable[Patient | None]) -> None:
+    for patient in {patient.pk: patient for patient in patients if patient is not None}.values():
+        record_view(request, patient, patient=patient)
+
+
 FINDERS: dict[str, Finder] = {
     "Patient": _patients,
     "ImagingStudy": _studies,
     "DiagnosticReport": _reports,
     "Observation": _observations,
+    "AuditEvent": _audit_trail,
 }

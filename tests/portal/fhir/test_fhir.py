@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from django.core import mail
+from django.utils import timezone
 from fhir.resources.R4B import get_fhir_model_class
 
 from portal.fhir.models import Channel, FlagNotice, Subscriber
@@ -172,3 +173,18 @@ def test_what_was_acknowledged_or_belongs_to_another_ward_or_is_old_is_not_told(
     acknowledge(by=clinician, patient=patient, scan=str(course[1].scan_id), reason="Seen.")
     assert tell_of_flags() == 0
     assert heard.requests == []
+
+
+def test_the_audit_trail_leaves_as_audit_events_for_administrators_alone(
+    as_clinician, administrator, clinician, patient, client
+) -> None:
+    as_clinician.get(f"/patients/{patient.pk}/")
+    client.post("/accounts/login/", {"login": "clinician", "password": "wrong"})
+    assert as_clinician.get("/fhir/AuditEvent").status_code == 403
+    client.force_login(administrator)
+    (look,) = read(client, f"/fhir/AuditEvent?patient={patient.pk}")["entry"]
+    assert look["resource"]["agent"][0]["who"] == {"display": "clinician"}
+    assert look["resource"]["action"] == "R"
+    events = read(client, f"/fhir/AuditEvent?date={timezone.localdate()}")["entry"]
+    assert {event["resource"]["outcome"] for event in events} == {"0", "8"}
+    assert read(client, f"/fhir/AuditEvent/{look['resource']['id']}") == look["resource"]
