@@ -1,8 +1,13 @@
 """Nobody sees what is not theirs: every address, by every door."""
 
+from datetime import timedelta
+
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+from knox.models import AuthToken
 
 from portal.jobs.models import InferenceJob
 from tests.factories import make_result, make_scan
@@ -67,7 +72,10 @@ def test_the_table_names_every_address(addresses) -> None:
     assert set(our_names()) - OPEN_TO_ALL == set(addresses)
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_without_login_nothing_is_answered(addresses, method: str) -> None:
     client = Client()
     for name, address in addresses.items():
@@ -80,11 +88,15 @@ def test_another_wards_patients_do_not_exist(addresses, as_stranger) -> None:
     for name, address in addresses.items():
         if not any(character.isdigit() for character in address.removeprefix("/api/v1")):
             continue
-        for method in ("get", "post"):
-            if (method, name) == ("post", "dicomweb_study"):
-                # Anybody may send images of any study; whose they are is decided when they have arrived.
+        for method in METHODS:
+            if method == "options" or (method, name) == ("post", "dicomweb_study"):
+                # OPTIONS tells what the API describes anyway. Anybody may send images of any study; whose they are is
+                # decided when they have arrived.
                 continue
             answer = getattr(as_stranger, method)(address)
+            if method == "head" and answer.status_code == 200:
+                # Without a body nothing is told.
+                continue
             found_nothing = answer.status_code == 200 and (answer.content == b"[]" or answer.json()["total"] == 0)
             assert found_nothing or answer.status_code in {404, 405}, f"{method} {name} answered {answer.status_code}"
 
@@ -106,3 +118,28 @@ def test_an_inactive_person_sees_nothing(as_clinician, clinician, patient) -> No
     clinician.is_active = False
     clinician.save()
     assert as_clinician.get(reverse("patient", args=[patient.pk])).status_code in {302, 404}
+
+
+def test_a_revoked_token_and_an_ended_session_open_nothing(addresses, clinician, patient) -> None:
+    instance, token = AuthToken.objects.create(clinician)
+    headers = {"authorization": f"Token {token}"}
+    assert Client().get("/api/v1/patients/", headers=headers).status_code == 200
+    instance.delete()
+    session = Client()
+    session.force_login(clinician)
+    assert session.get("/").status_code == 200
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    for name, address in addresses.items():
+        assert Client().get(address, headers=headers).status_code in {302, 401, 403, 405}, name
+        assert session.get(address).status_code in {302, 401, 403, 405}, name
+
+
+def test_no_clinician_does_what_only_others_may(addresses, as_clinician, patient) -> None:
+    correction = as_clinician.post(addresses["scan_revisions"], {"reason": "Because."})
+    decision = as_clinician.post(addresses["upload_decide"], {"decision": "files"}, content_type="application/json")
+    assert correction.status_code in {400, 403}
+    assert decision.status_code == 403
+    assert as_clinician.get(addresses["audit"]).status_code == 403
+    assert as_clinician.get("/fhir/AuditEvent").status_code == 403
+    assert as_clinician.get("/admin/").status_code == 302
+    assert b"Only radiologists sign" in as_clinician.post(addresses["report_page"], follow=True).content
