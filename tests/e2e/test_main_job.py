@@ -171,9 +171,26 @@ def test_the_page_sends_what_is_missing_after_a_broken_connection(page: Page, tm
     expect(page.locator(".result-card h3")).to_contain_text(str(START.year), timeout=60_000)
 
 
+def address_of(path: str, page: Page, site: Site, patient: str) -> str:
+    """Addresses of the patient who was uploaded, and of the first scan on that page; others as they are."""
+    if path.startswith("patient"):
+        return patient.rstrip("/") + path.removeprefix("patient")
+    if path.startswith("scan"):
+        page.goto(patient)
+        scan = page.locator("a[href^='/scans/']").first.get_attribute("href") or ""
+        return f"{site.address}{scan.rstrip('/')}{path.removeprefix('scan')}"
+    return f"{site.address}{path}"
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed; run npm ci in frontend")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/upload/", "/help/", "/models/", "patient", "/accounts/login/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/upload/", "/help/", "/models/", "/accounts/login/", "/accounts/2fa/"),
+        *("patient", "patient/priors/", "scan/report/", "scan/deliveries/"),
+    ],
+)
 def test_pages_are_accessible(browsers: dict[str, Browser], site: Site, uploaded: str, path: str, scheme: str) -> None:
     page = log_in(browsers["webgl"], site)
     page.emulate_media(color_scheme=scheme)
@@ -182,7 +199,7 @@ def test_pages_are_accessible(browsers: dict[str, Browser], site: Site, uploaded
     if path == "/accounts/login/":
         page.get_by_role("button", name="Log out").click()
     else:
-        page.goto(uploaded if path == "patient" else f"{site.address}{path}")
+        page.goto(address_of(path, page, site, uploaded))
     page.wait_for_load_state("networkidle")
     # Our policy forbids injected scripts, and rightly: the browser's own console runs this one.
     page.evaluate(AXE.read_text())
