@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction, AuditEvent
 from portal.dashboard.requests import UserRequest
-from portal.dashboard.worklist import FILTER_NAMES, Filter, is_shown, worklist_order, worklist_rows
+from portal.dashboard.worklist import FILTER_NAMES, Filter, parts_of, worklist_order, worklist_rows
 from portal.jobs.catalogue import OVERVIEW, pipeline_cards
 from portal.jobs.intake import decide_upload
 from portal.patients.access import visible_patients
@@ -36,13 +36,9 @@ def worklist(request: UserRequest) -> HttpResponse:
         record(AuditAction.SEARCH, by=request.user, request=request, search=search)
     team, wanted = request.GET.get("team", ""), request.GET.get("show", "")
     chosen = Filter(wanted) if wanted in set(Filter) else Filter.ALL
-    everybody = worklist_order(request.user, search, team)
-    filters = [
-        (value, name, sum(is_shown(one, value) for one in everybody), value == chosen)
-        for value, name in FILTER_NAMES.items()
-    ]
-    shown = [standing for standing in everybody if is_shown(standing, chosen)]
-    page = Paginator(shown, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    parts = parts_of(worklist_order(request.user, search, team))
+    filters = [(value, name, len(parts[value]), value == chosen) for value, name in FILTER_NAMES.items()]
+    page = Paginator(parts[chosen], ROWS_PER_PAGE).get_page(request.GET.get("page"))
     held = visible_uploads(request.user).filter(state=UploadState.HELD)
     context = {
         "page": page,

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models.functions import Cast
 
 from portal.accounts.models import AuditAction, AuditEvent, User
 from portal.dashboard.ordering import place_of
@@ -63,7 +64,7 @@ class WorklistRow:
 class Standing(NamedTuple):
     """Where a patient stands in the list: what `place_of` asks for, and the name to break ties."""
 
-    key: UUID
+    key: str
     name: str
     mrn: str
     flag: Flag | None
@@ -89,14 +90,15 @@ FILTER_NAMES = {
 }
 
 
-def is_shown(standing: Standing, chosen: Filter) -> bool:
-    """Whether a patient belongs to the part that is shown."""
+def parts_of(everybody: Sequence[Standing]) -> dict[Filter, list[Standing]]:
+    """The parts of the worklist, each in the same order."""
+    flagged = [one for one in everybody if one.flag is not None]
     return {
-        Filter.ALL: True,
-        Filter.FLAGGED: standing.flag is not None,
-        Filter.RAPID: standing.flag is Flag.RAPID_GROWTH,
-        Filter.UNREAD: standing.unread_posix_s is not None,
-    }[chosen]
+        Filter.ALL: list(everybody),
+        Filter.FLAGGED: flagged,
+        Filter.RAPID: [one for one in flagged if one.flag is Flag.RAPID_GROWTH],
+        Filter.UNREAD: [one for one in everybody if one.unread_posix_s is not None],
+    }
 
 
 def worklist_order(user: User, search: str = "", team: str = "") -> list[Standing]:
@@ -108,7 +110,8 @@ def worklist_order(user: User, search: str = "", team: str = "") -> list[Standin
     if team.isdecimal():
         patients = patients.filter(care_teams=int(team), care_teams__members=user)
     columns = list(_columns(patients))
-    if stale := [key for key, *_, version in columns if version != rules_version()]:
+    current = rules_version()
+    if stale := [key for key, *_, version in columns if version != current]:
         # More than this at once only after the rules have changed; workers derive those within minutes.
         derive_courses(Patient.objects.filter(pk__in=stale[:DERIVED_AT_ONCE]))
         columns = list(_columns(patients))
@@ -122,25 +125,25 @@ def worklist_order(user: User, search: str = "", team: str = "") -> list[Standin
 
 
 def _columns(patients: QuerySet[Patient]) -> QuerySet[Patient, tuple[Any, ...]]:
-    return patients.order_by().values_list(
-        "pk", "name", "mrn", "course__flag", "course__latest_posix_s", "course__version"
-    )
+    """Keys as text: thousands of UUID objects would take longer than all the rest."""
+    kept = ("course__flag", "course__latest_posix_s", "course__version")
+    return patients.order_by().annotate(key=Cast("pk", CharField())).values_list("key", "name", "mrn", *kept)
 
 
 def worklist_rows(standings: Sequence[Standing]) -> list[WorklistRow]:
     """The rows of some patients, all of it derived anew; a fixed number of queries."""
-    patients = Patient.objects.filter(pk__in=[standing.key for standing in standings])
-    timelines = timelines_of(patients)
+    unread = {UUID(standing.key): standing.unread_posix_s is not None for standing in standings}
+    timelines = timelines_of(Patient.objects.filter(pk__in=list(unread)))
     jobs = _latest_jobs(timelines)
     return [
         WorklistRow(
-            patient=timelines[standing.key].patient,
-            timeline=timelines[standing.key],
-            is_unread=standing.unread_posix_s is not None,
-            job=jobs.get(standing.key),
-            spark=sparkline([point.measurement.infected_ml for point in timelines[standing.key].points]),
+            patient=timelines[key].patient,
+            timeline=timelines[key],
+            is_unread=is_unread,
+            job=jobs.get(key),
+            spark=sparkline([point.measurement.infected_ml for point in timelines[key].points]),
         )
-        for standing in standings
+        for key, is_unread in unread.items()
     ]
 
 
@@ -149,8 +152,8 @@ def _found(patients: QuerySet[Patient], search: str) -> QuerySet[Patient]:
     return patients.filter(Q(name__icontains=search) | Q(mrn__icontains=search)) if search else patients
 
 
-def _unread_since(user: User) -> dict[UUID, float]:
-    """By patient, since when (POSIX seconds) a result waits that this reader has not opened.
+def _unread_since(user: User) -> dict[str, float]:
+    """By patient's key, since when (POSIX seconds) a result waits that this reader has not opened.
 
     Looks are those of the audit trail: there is no second record to keep in step (docs/decisions/0004).
     """
@@ -158,7 +161,8 @@ def _unread_since(user: User) -> dict[UUID, float]:
         actor=user, action=AuditAction.VIEW, subject_type="scans.scan", subject_id=OuterRef("key")
     )
     unread = CoursePoint.objects.filter(~Exists(looks), course__patient__in=visible_patients(user))
-    return dict(unread.values_list("course").annotate(since=Min("ready_posix_s")))
+    by_patient = unread.annotate(patient_key=Cast("course", CharField())).values_list("patient_key")
+    return dict(by_patient.annotate(since=Min("ready_posix_s")))
 
 
 def _latest_jobs(patients: Iterable[UUID]) -> dict[UUID, InferenceJob]:
