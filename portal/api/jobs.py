@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.audit import record
 from portal.accounts.models import AuditAction
-from portal.api.people import person
+from portal.accounts.people import person
 from portal.jobs.access import visible_jobs
 from portal.jobs.models import InferenceJob
 from portal.jobs.payload import job_payload

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction
-from portal.api.people import person
+from portal.accounts.people import person
 from portal.api.pixels import NO_STORE
 from portal.api.scans import RevisionSerializer, find_scan
 from portal.jobs.models import InferenceJob

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction
-from portal.api.people import person
+from portal.accounts.people import person
 from portal.api.uploads import QualityNoteSerializer
 from portal.scans.access import visible_scans
 from portal.scans.current import current_segmentation

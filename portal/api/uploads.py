@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.audit import record
 from portal.accounts.models import AuditAction
-from portal.api.people import person
+from portal.accounts.people import person
 from portal.jobs.intake import complete_upload, decide_upload
 from portal.patients.models import Sex
 from portal.scans.access import visible_uploads

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction, AuditEvent
-from portal.dashboard.requests import UserRequest
+from portal.accounts.requests import UserRequest
 from portal.dashboard.worklist import FILTER_NAMES, Filter, parts_of, worklist_order, worklist_rows
 from portal.jobs.catalogue import OVERVIEW, pipeline_cards
 from portal.jobs.intake import decide_upload

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction
+from portal.accounts.requests import UserRequest
 from portal.dashboard.figures import timeline_figures, windows
 from portal.dashboard.followup import follow_up
 from portal.dashboard.forms import AcquisitionTimeForm, EventForm
-from portal.dashboard.requests import UserRequest
 from portal.jobs.models import InferenceJob
 from portal.patients.access import visible_patients
 from portal.patients.events import EventRefused, add_event, events_of, withdraw_event

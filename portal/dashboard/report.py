@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction
-from portal.dashboard.requests import UserRequest
+from portal.accounts.requests import UserRequest
 from portal.scans.access import visible_scans
 from portal.scans.current import current_segmentation
 from portal.scans.errors import IntakeError

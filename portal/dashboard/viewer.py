@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from portal.accounts.audit import record_view
-from portal.dashboard.requests import UserRequest
+from portal.accounts.requests import UserRequest
 from portal.jobs.payload import job_payload
 from portal.jobs.services import pipelines
 from portal.scans.access import visible_scans
@@ -18,14 +18,7 @@ from portal.scans.current import current_segmentation
 from portal.scans.files import explanation_path, has_volume
 from portal.scans.models import Scan, Segmentation
 from portal.scans.selectors import timeline_of
-
-LOBE_NAMES = {
-    "RUL": "Right upper",
-    "RML": "Right middle",
-    "RLL": "Right lower",
-    "LUL": "Left upper",
-    "LLL": "Left lower",
-}
+from portal.scans.wording import LOBE_NAMES
 
 
 @login_required

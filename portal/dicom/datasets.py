@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -24,7 +23,6 @@ from portal.scans.toolbox import ToolFailed, ToolRefused, run_tool, workplace
 
 #: A DICOM JSON object: elements by tag (PS3.18 F.2).
 Json = dict[str, dict[str, Any]]
-UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 PIXEL_DATA = "7FE00010"
 BINARY_VRS = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
 #: Binary values longer than this are bulk data.
@@ -156,24 +154,20 @@ def metadata_of(series: Series, objects: Sequence[StoredObject]) -> list[Json]:
 
 
 def _as_json(dataset: Dataset) -> Json:
-    elements: Json = {}
-    for element in _readable(dataset):
-        tag = f"{element.tag:08X}"
-        if element.VR in BINARY_VRS and element.value and len(element.value) > INLINE_BYTES:
-            elements[tag] = {"vr": element.VR, "BulkDataURI": f"bulk/{tag}"}
-        else:
-            elements[tag] = element.to_json_dict(None, 1024 * INLINE_BYTES)
+    elements = dict(_readable(dataset))
     if "Rows" in dataset and PIXEL_DATA not in elements:
         elements[PIXEL_DATA] = {"vr": "OW", "BulkDataURI": f"bulk/{PIXEL_DATA}"}
     return dict(sorted(elements.items()))
 
 
-def _readable(dataset: Dataset) -> Iterator[DataElement]:
-    """Elements whose values can be read at all: scanners write numbers that are none."""
-    for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset converts values, which is what may fail
+def _readable(dataset: Dataset) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Elements by tag whose values can be read at all: scanners write numbers that are none."""
+    for number in dataset.keys():  # noqa: SIM118 - iterating a dataset converts values, which is what may fail
         try:
-            element = dataset[tag]
-            element.to_json_dict(None, 1024 * INLINE_BYTES)
+            element = dataset[number]
+            content = element.to_json_dict(None, 1024 * INLINE_BYTES)
         except (ValueError, TypeError, OverflowError, NotImplementedError):
             continue
-        yield element
+        tag = f"{element.tag:08X}"
+        is_bulk = element.VR in BINARY_VRS and element.value and len(element.value) > INLINE_BYTES
+        yield tag, {"vr": element.VR, "BulkDataURI": f"bulk/{tag}"} if is_bulk else content

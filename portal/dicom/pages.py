@@ -4,12 +4,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts.audit import record_view
-from portal.accounts.models import User
+from portal.accounts.requests import UserRequest
 from portal.dicom.delivery import request_delivery
 from portal.dicom.models import Delivery, Peer, PriorImport
 from portal.dicom.priors import find_priors, request_prior
@@ -20,14 +20,9 @@ from portal.scans.current import current_segmentation
 from portal.scans.models import ScanKind
 
 
-def _user(request: HttpRequest) -> User:
-    """Who is logged in; behind `login_required` somebody is."""
-    return get_object_or_404(User, username=request.user.get_username())
-
-
 @login_required
 @require_http_methods(["GET", "POST"])
-def deliveries(request: HttpRequest, pk: UUID) -> HttpResponse:
+def deliveries(request: UserRequest, pk: UUID) -> HttpResponse:
     """Where the results of a scan went, and a way to send the current one."""
     scan = get_object_or_404(visible_scans(request.user).select_related("patient"), pk=pk)
     revision = current_segmentation(scan)
@@ -41,7 +36,7 @@ def deliveries(request: HttpRequest, pk: UUID) -> HttpResponse:
             messages.error(request, "There is no result of this scan that could be sent as DICOM.")
         else:
             peer = get_object_or_404(peers, pk=request.POST.get("peer", "0"))
-            request_delivery(by=_user(request), revision=revision, peer=peer)
+            request_delivery(by=request.user, revision=revision, peer=peer)
             messages.success(request, f"The results are on their way to {peer}.")
         return redirect("deliveries", pk=scan.pk)
     record_view(request, scan, patient=scan.patient)
@@ -60,14 +55,13 @@ def deliveries(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def priors(request: HttpRequest, pk: UUID) -> HttpResponse:
+def priors(request: UserRequest, pk: UUID) -> HttpResponse:
     """Earlier CT of a patient in other archives."""
     patient = get_object_or_404(visible_patients(request.user), pk=pk)
-    user = _user(request)
     if request.method == "POST":
         peer = get_object_or_404(Peer, pk=request.POST.get("peer", "0"), is_active=True, answers_queries=True)
         try:
-            request_prior(by=user, patient=patient, peer=peer, study_uid=request.POST.get("study", ""))
+            request_prior(by=request.user, patient=patient, peer=peer, study_uid=request.POST.get("study", ""))
         except NotTaken as trouble:
             messages.error(request, str(trouble))
         else:
@@ -79,7 +73,7 @@ def priors(request: HttpRequest, pk: UUID) -> HttpResponse:
         {
             "patient": patient,
             "has_peers": Peer.objects.filter(is_active=True, answers_queries=True).exists(),
-            "search": find_priors(by=user, patient=patient),
+            "search": find_priors(by=request.user, patient=patient),
             "imports": PriorImport.objects.filter(patient=patient).select_related("peer", "requested_by"),
         },
     )

@@ -17,8 +17,7 @@ from portal.dicom.models import Peer
 from portal.dicom.models import Protocol as PeerProtocol
 from portal.jobs.outgoing import NotTaken, secret_of
 
-#: SOP classes (PS3.4 A.4, C.6.2).
-VERIFICATION = "1.2.840.10008.1.1"
+#: SOP classes (PS3.4 C.6.2).
 STUDY_ROOT_FIND, STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2"
 #: DIMSE status classes (PS3.7 C): done, going on, and done with a remark.
 SUCCESS, PENDING, WARNINGS = 0x0000, (0xFF00, 0xFF01), range(0xB000, 0xC000)
@@ -41,10 +40,6 @@ class FoundStudy:
 
 class Line(Protocol):
     """A way to speak to one peer. All of it raises `NotTaken`, with one sentence."""
-
-    def test(self) -> None:
-        """See whether somebody answers."""
-        ...
 
     def send(self, datasets: Sequence[Dataset]) -> None:
         """Store all of the objects there."""
@@ -69,11 +64,6 @@ class DimseLine:
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
-
-    def test(self) -> None:
-        """C-ECHO."""
-        with _Associated(self._peer, [VERIFICATION]) as association:
-            _refuse_other_than_success(association.send_c_echo(), "C-ECHO")
 
     def send(self, datasets: Sequence[Dataset]) -> None:
         """C-STORE of all, in one association."""
@@ -184,10 +174,6 @@ class DicomWebLine:
         headers = {"Authorization": f"Bearer {secret}"} if secret and not colon else None
         self._client = DICOMwebClient(peer.url.rstrip("/"), session=session, headers=headers)
         self._client.set_http_retry_params(retry=False)
-
-    def test(self) -> None:
-        """A search that finds next to nothing."""
-        self._asked(self._client.search_for_studies, limit=1)
 
     def send(self, datasets: Sequence[Dataset]) -> None:
         """STOW-RS, one object a request: some servers say yes to a whole and drop a part of it."""

@@ -6,12 +6,11 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portal.accounts.models import User
+from portal.accounts.people import person
 from portal.dicom.delivery import request_delivery
 from portal.dicom.models import Delivery, Peer, PriorImport
 from portal.dicom.priors import find_priors, request_prior
@@ -77,12 +76,6 @@ class PriorImportSerializer(serializers.ModelSerializer[PriorImport]):
         fields = ["id", "peer", "study_uid", "state", "attempts", "error", "created_at", "done_at"]
 
 
-def _user(request: Request) -> User:
-    if not isinstance(request.user, User):
-        raise NotAuthenticated
-    return request.user
-
-
 class DeliveriesView(APIView):
     """Results of a scan on their way to other systems."""
 
@@ -111,7 +104,7 @@ class DeliveriesView(APIView):
         revision = current_segmentation(scan)
         if revision is None or scan.kind != ScanKind.DICOM:
             raise NotExportable("There is no result of this scan that could be sent as DICOM.")
-        queued = request_delivery(by=_user(request), revision=revision, peer=wanted.validated_data["peer"])
+        queued = request_delivery(by=person(request), revision=revision, peer=wanted.validated_data["peer"])
         return Response(DeliverySerializer(queued, many=True).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -122,7 +115,7 @@ class PriorsView(APIView):
     def get(self, request: Request, pk: UUID) -> Response:
         """Ask all systems that answer queries."""
         patient = get_object_or_404(visible_patients(request.user), pk=pk)
-        return Response(PriorSearchSerializer(find_priors(by=_user(request), patient=patient)).data)
+        return Response(PriorSearchSerializer(find_priors(by=person(request), patient=patient)).data)
 
     @extend_schema(
         request=PriorRequestSerializer,
@@ -137,7 +130,7 @@ class PriorsView(APIView):
         wanted = PriorRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         try:
-            fetched = request_prior(by=_user(request), patient=patient, **wanted.validated_data)
+            fetched = request_prior(by=person(request), patient=patient, **wanted.validated_data)
         except NotTaken as trouble:
             return Response({"detail": str(trouble)}, status=status.HTTP_409_CONFLICT)
         return Response(PriorImportSerializer(fetched).data, status=status.HTTP_202_ACCEPTED)

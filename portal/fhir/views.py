@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
-from django.conf import settings
 from django.http import Http404, JsonResponse
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from portal.accounts.addresses import public_address
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction, AuditEvent, User
 from portal.fhir.audit import audit_event
@@ -68,8 +68,7 @@ class FhirView(APIView):
     @property
     def address(self) -> str:
         """Of this service, without a slash at its end."""
-        path = reverse("fhir_metadata").removesuffix("/metadata")
-        return f"{settings.PUBLIC_ADDRESS}{path}" if settings.PUBLIC_ADDRESS else self.request.build_absolute_uri(path)
+        return public_address(self.request, reverse("fhir_metadata").removesuffix("/metadata"))
 
     def answer(self, resource: Resource, status: int = 200) -> JsonResponse:
         """A resource as JSON that no cache keeps."""

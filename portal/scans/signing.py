@@ -8,15 +8,7 @@ from portal.accounts.models import User
 from portal.scans.errors import IntakeRefused, NotAllowed
 from portal.scans.models import Origin, ReportSignature, Segmentation
 from portal.scans.selectors import leading_change
-from portal.scans.wording import QUALIFIER_TEXT, change_sentence, format_ml
-
-LOBE_NAMES = {
-    "RUL": "right upper",
-    "RML": "right middle",
-    "RLL": "right lower",
-    "LUL": "left upper",
-    "LLL": "left lower",
-}
+from portal.scans.wording import LOBE_NAMES, QUALIFIER_TEXT, change_sentence, format_ml
 
 
 def report_text(revision: Segmentation) -> str:
@@ -34,7 +26,7 @@ def report_text(revision: Segmentation) -> str:
         f"{format_ml(measured.consolidation_ml)}, pleural effusion {format_ml(measured.effusion_ml)}."
     )
     lobes = ", ".join(
-        f"{name} {measured.details['lobes'][lobe]['poi_percent']:.1f} %" for lobe, name in LOBE_NAMES.items()
+        f"{name.lower()} {measured.details['lobes'][lobe]['poi_percent']:.1f} %" for lobe, name in LOBE_NAMES.items()
     )
     lines.append(f"Infected share by lobe: {lobes}. CT severity score {measured.severity_score} of 25.")
     lines += [note["text"] for note in measured.notes]

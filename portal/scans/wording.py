@@ -14,6 +14,14 @@ QUALIFIER_TEXT = {
     Qualifier.NOT_COMPARABLE: "These scans cannot be compared as a ratio; that is not the same as no growth.",
 }
 
+LOBE_NAMES = {
+    "RUL": "Right upper",
+    "RML": "Right middle",
+    "RLL": "Right lower",
+    "LUL": "Left upper",
+    "LLL": "Left lower",
+}
+
 
 def format_ml(value_ml: float) -> str:
     """Millilitres for people: one decimal below 10 ml, none above."""

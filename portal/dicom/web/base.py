@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from portal.accounts.addresses import public_address
 from portal.accounts.audit import record
 from portal.accounts.models import AuditAction
 from portal.dicom.archive import Series, dicom_scans, series_of
@@ -71,8 +72,7 @@ class DicomWebView(APIView):
     @property
     def root(self) -> str:
         """Address of the service, without a slash at its end."""
-        path = reverse("dicomweb_studies").removesuffix("/studies")
-        return f"{settings.PUBLIC_ADDRESS}{path}" if settings.PUBLIC_ADDRESS else self.request.build_absolute_uri(path)
+        return public_address(self.request, reverse("dicomweb_studies").removesuffix("/studies"))
 
 
 def found_series(request: Request, study_uid: str, series_uid: str | None = None) -> list[Series]:

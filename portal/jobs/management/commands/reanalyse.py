@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.accounts.models import User
+from portal.accounts.acting import acting_user
 from portal.jobs.errors import UnknownPipelineName
 from portal.jobs.models import InferenceJob
 from portal.jobs.services import submit_scan
@@ -25,9 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Queue, and say how many."""
-        user = User.objects.filter(username=options["by"], is_active=True).first()
-        if user is None:
-            raise CommandError(f"There is no active user {options['by']}.")
+        user = acting_user(options["by"])
         queued = 0
         for scan in visible_scans(user).order_by("acquired_at", "created_at").iterator():
             if queued == options["limit"]:

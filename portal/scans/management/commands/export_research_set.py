@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.accounts.models import User
+from portal.accounts.acting import acting_user
 from portal.patients.access import visible_patients
 from portal.scans.errors import NotExportable
 from portal.scans.research import export_research_set
@@ -26,9 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Export, and say how many."""
-        user = User.objects.filter(username=options["by"], is_active=True).first()
-        if user is None:
-            raise CommandError(f"There is no active user {options['by']}.")
+        user = acting_user(options["by"])
         patients = visible_patients(user)
         if wanted := set(options["patient"]):
             patients = patients.filter(mrn__in=wanted)
