@@ -18,7 +18,7 @@ from portal.patients.models import Patient
 from portal.scans.errors import NotExportable
 from portal.scans.ingest import materialise
 from portal.scans.models import Scan
-from portal.scans.storage import keep, path_of
+from portal.scans.storage import exists, keep, path_of
 from portal.scans.toolbox import ToolFailed, ToolRefused, run_tool, workplace
 
 #: A DICOM JSON object: elements by tag (PS3.18 F.2).
@@ -45,10 +45,10 @@ def read_plain(stored: StoredObject) -> Dataset:
     dataset = read_object(stored)
     if not syntax_of(dataset).is_compressed:
         return dataset
-    copy = _plain_folder(stored.series.scan) / f"{stored.index:06d}.dcm"
-    if not copy.exists():
+    copy = _plain_key(stored.series.scan, stored.index)
+    if not exists(copy):
         _decompress(stored.series.scan)
-    dataset = pydicom.dcmread(copy)
+    dataset = pydicom.dcmread(path_of(copy))
     _identify(dataset, stored)
     return dataset
 
@@ -122,8 +122,8 @@ def patient_attributes(patient: Patient) -> dict[str, str]:
     }
 
 
-def _plain_folder(scan: Scan) -> Path:
-    return path_of(f"{scan.folder}/plain")
+def _plain_key(scan: Scan, index: int) -> str:
+    return f"{scan.folder}/plain/{index:06d}.dcm"
 
 
 def _decompress(scan: Scan) -> None:
@@ -135,7 +135,7 @@ def _decompress(scan: Scan) -> None:
         except (ToolRefused, ToolFailed) as trouble:
             raise NotExportable("The pixels of this series cannot be decoded; ask for them as stored.") from trouble
         for index, path in enumerate(sorted((folder / "plain").iterdir())):
-            keep(path, f"{scan.folder}/plain/{index:06d}.dcm")
+            keep(path, _plain_key(scan, index))
 
 
 def metadata_of(series: Series, objects: Sequence[StoredObject]) -> list[Json]:

@@ -16,7 +16,7 @@ from portal.patients.access import visible_patients
 from portal.patients.models import Patient
 from portal.scans.errors import NotAllowed
 from portal.scans.models import Scan
-from portal.scans.storage import path_of
+from portal.scans.storage import scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,7 @@ def _fetch(wanted: PriorImport) -> None:
 
 
 def _keep(wanted: PriorImport, dataset: Dataset) -> None:
-    folder = path_of("incoming")
-    folder.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=folder, suffix=".dcm") as file:
+    with NamedTemporaryFile(dir=scratch("incoming"), suffix=".dcm") as file:
         dataset.save_as(file.name, enforce_file_format=True)
         origin = f"WADO-RS {wanted.peer.name} {wanted.study_uid}"
         name = f"{dataset.SOPInstanceUID}.dcm"

@@ -13,7 +13,7 @@ from django.utils import timezone
 from portal.jobs.doorbell import send
 from portal.jobs.models import InferenceJob, WorkerBeat
 from portal.jobs.states import JobState
-from portal.scans.storage import path_of
+from portal.scans.storage import probe
 
 #: A worker that has missed this many sweeps is dead.
 MISSED_SWEEPS = 6
@@ -86,11 +86,8 @@ def _channel_layer() -> dict[str, Any]:
 
 
 def _storage() -> dict[str, Any]:
-    probe = path_of(f"incoming/health-{uuid.uuid4().hex}")
     try:
-        probe.parent.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"ok")
-        probe.unlink()
+        probe()
     except OSError:
         return _answer(False, "The storage cannot be written to.")
     return _answer(True, "writable")

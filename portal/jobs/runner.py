@@ -20,7 +20,7 @@ from portal.jobs.leases import fail, hand_back, held, renew
 from portal.jobs.models import InferenceJob
 from portal.jobs.states import JobState
 from portal.jobs.tasks import Task, task_of
-from portal.scans.storage import path_of
+from portal.scans.storage import scratch
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ async def run(job: InferenceJob) -> None:
     """Run one job that this process has claimed. Never raises; when stopped, the job goes back into the queue."""
     TRACE.set(job.trace)
     # Beside the storage, so that results are moved and not copied.
-    folder = path_of(f"{WORK}/{uuid.uuid4().hex}")
+    folder = scratch(WORK) / uuid.uuid4().hex
     try:
         await announce(job)
         task = task_of(job)
@@ -55,7 +55,7 @@ async def run(job: InferenceJob) -> None:
 def remove_leftovers() -> None:
     """Remove the work folders of workers that were killed: those older than any job may run."""
     oldest = time.time() - 2 * settings.INFERENCE_TIMEOUT_SECONDS
-    for folder in path_of(WORK).glob("*"):
+    for folder in scratch(WORK).glob("*"):
         try:
             abandoned = folder.stat().st_mtime < oldest
         except FileNotFoundError:

@@ -18,10 +18,11 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from portal.scans.storage import StoredKey, copy_in, copy_out, stored_keys
+
 MANIFEST, DATABASE, MEDIA = "manifest.json", "database", "media"
-#: What is on its way, or is derived again when somebody asks for it.
-LEFT_OUT = frozenset({"incoming", "work"})
-DERIVED = frozenset({"plain"})
+#: What is on its way is left out, and what is derived again when somebody asks for it.
+ROOMS, DERIVED = ("uploads", "scans"), "/plain/"
 BLOCK = 1024 * 1024
 
 
@@ -47,16 +48,14 @@ def write_backup(target: Path) -> BackupReport:
     target.mkdir(parents=True, exist_ok=True)
     database = target / f"{DATABASE}.part"
     _dump(database)
-    root = Path(settings.MEDIA_ROOT)
     entries: dict[str, dict[str, object]] = {}
     copied = size = 0
-    for path in _files(root):
-        key = path.relative_to(root).as_posix()
-        kept = target / MEDIA / key
-        if not kept.exists() or kept.stat().st_size != path.stat().st_size:
-            _copy(path, kept)
+    for stored in _stored():
+        kept = target / MEDIA / stored.key
+        if not kept.exists() or kept.stat().st_size != stored.size:
+            copy_out(stored.key, kept)
             copied += 1
-        entries[key] = {"sha256": _sha256(kept), "size": kept.stat().st_size}
+        entries[stored.key] = {"sha256": _sha256(kept), "size": kept.stat().st_size}
         size += kept.stat().st_size
     manifest = {
         "made_at": datetime.now(UTC).isoformat(),
@@ -97,27 +96,16 @@ def restore_backup(source: Path) -> BackupReport:
     manifest = _manifest(source)
     if manifest["vendor"] != connection.vendor:
         raise BackupFailed(f"The backup is of {manifest['vendor']}, this installation uses {connection.vendor}.")
-    root = Path(settings.MEDIA_ROOT)
-    if any(_files(root)):
-        raise BackupFailed(f"{root.name} holds files already; restore into an empty installation.")
+    if any(True for _ in _stored()):
+        raise BackupFailed("The storage holds files already; restore into an empty installation.")
     _load(source / DATABASE)
     for key in manifest["files"]:
-        _copy(source / MEDIA / key, root / key)
+        copy_in(source / MEDIA / key, key)
     return report
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        place = Path(folder).relative_to(root)
-        folders[:] = [name for name in folders if name not in DERIVED and not (place == Path() and name in LEFT_OUT)]
-        yield from (Path(folder) / name for name in sorted(names))
-
-
-def _copy(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    shutil.copyfile(path, part)
-    part.replace(target)
+def _stored() -> Iterator[StoredKey]:
+    return (stored for room in ROOMS for stored in stored_keys(room) if DERIVED not in stored.key)
 
 
 def _manifest(source: Path) -> dict[str, dict[str, dict[str, str]]]:

@@ -12,7 +12,7 @@ from portal.scans.ingest import materialise
 from portal.scans.models import ScanKind, Segmentation
 from portal.scans.report import report_pdf
 from portal.scans.selectors import leading_change
-from portal.scans.storage import keep, path_of
+from portal.scans.storage import exists, keep, keys_in, path_of, paths_of
 from portal.scans.toolbox import ToolFailed, ToolRefused, run_tool, workplace, write_json
 from portal.scans.wording import change_sentence
 
@@ -35,11 +35,11 @@ def dicom_result(revision: Segmentation) -> DicomResult:
     change = leading_change(revision)
     against = change.before.revision if change else "alone"
     folder = f"{revision.folder}/dicom-{against}"
-    if not path_of(f"{folder}/seg.dcm").exists():
+    if not exists(f"{folder}/seg.dcm"):
         context = _context(revision, change)
         _build(revision, folder, context, "--captures", *_volume_argument(revision))
-    captures = tuple(sorted(path_of(folder).glob("sc-*.dcm")))
-    return DicomResult(path_of(f"{folder}/seg.dcm"), path_of(f"{folder}/sr.dcm"), captures)
+    captures = [key for key in keys_in(folder) if key.startswith(f"{folder}/sc-")]
+    return DicomResult(path_of(f"{folder}/seg.dcm"), path_of(f"{folder}/sr.dcm"), tuple(paths_of(captures).values()))
 
 
 def encapsulated_report(revision: Segmentation) -> Path:
@@ -50,7 +50,7 @@ def encapsulated_report(revision: Segmentation) -> Path:
     """
     pdf = report_pdf(revision)
     folder = f"{revision.folder}/report-{hashlib.sha256(pdf).hexdigest()[:16]}"
-    if not path_of(f"{folder}/pdf.dcm").exists():
+    if not exists(f"{folder}/pdf.dcm"):
         with workplace() as place:
             (place / "report.pdf").write_bytes(pdf)
             _build(revision, folder, _context(revision, None), "--pdf", place / "report.pdf")

@@ -6,7 +6,7 @@ import numpy as np
 
 from portal.scans.models import Origin, Scan, Segmentation
 from portal.scans.revisions import EXPLANATION_NAME
-from portal.scans.storage import path_of
+from portal.scans.storage import exists, path_of
 
 MASK_KINDS = ("lung", "lobes", "infection")
 
@@ -22,7 +22,7 @@ def volume_key(scan: Scan) -> str:
 
 def has_volume(scan: Scan) -> bool:
     """Whether the slices can be shown."""
-    return path_of(volume_key(scan)).exists()
+    return exists(volume_key(scan))
 
 
 def frame_bytes(scan: Scan, index: int) -> bytes:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from inference.io import InstanceHeader, NamedFile, Rejection, SeriesHeader, SeriesKind, expand, inspect, volume_suffix
 from portal.patients.models import Patient
 from portal.scans.models import Instance, Scan, Upload, UploadedFile
-from portal.scans.storage import path_of
+from portal.scans.storage import paths_of
 from portal.scans.times import TIME_AMBIGUOUS, TIME_MISSING, TYPED, in_site_zone
 
 COPY_CHUNK_BYTES = 1024 * 1024
@@ -85,8 +85,9 @@ def _opened(
     origins: Origins = {}
     refused: list[Rejection] = []
     with TemporaryDirectory(prefix="lungtrend-") as folder:
+        paths = paths_of([received.path for received in everything])
         for received in everything:
-            named = NamedFile(received.name, path_of(received.path))
+            named = NamedFile(received.name, paths[received.path])
             members, refusals = expand([named], Path(folder) / str(received.pk))
             refused += refusals
             files += members
@@ -183,9 +184,11 @@ def materialise(scan: Scan, into: Path) -> None:
     Received files are linked, members of zips unpacked under names of our own.
     """
     into.mkdir(parents=True, exist_ok=True)
-    for instance in scan.instances.select_related("file"):
+    instances = list(scan.instances.select_related("file"))
+    paths = paths_of({instance.file.path for instance in instances})
+    for instance in instances:
         target = into / f"{instance.index:06d}{volume_suffix(instance.member or instance.file.name)}"
-        stored = path_of(instance.file.path)
+        stored = paths[instance.file.path]
         if not instance.member:
             target.symlink_to(stored)
             continue

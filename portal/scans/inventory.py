@@ -1,25 +1,24 @@
-"""Files and rows against each other: nothing without an owner on disk, nothing missing that the database names."""
+"""Files and rows against each other: nothing stored without an owner, nothing missing that the database names."""
 
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from portal.scans.models import Registration, Scan, Segmentation, UploadedFile
 from portal.scans.registrations import GROWTH_NAME
 from portal.scans.revisions import MASK_NAMES
-from portal.scans.storage import path_of
+from portal.scans.storage import StoredKey, exists, remove, scratch, stored_keys
 
 #: Younger files may belong to a transaction that has not ended.
 YOUNG_SECONDS = 24 * 3600
-#: Rooms of the storage: received files, scans and what is derived of them, and what is on its way.
+#: Rooms of the storage: received files, scans and what is derived of them; and of this machine: what is on its way.
 UPLOADS, SCANS, TEMPORARY = "uploads", "scans", ("incoming", "work")
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Storage keys: `orphans` belong to no row, `missing` are named by rows and not there."""
+    """`orphans` (storage keys, and `ROOM/NAME` of what is on its way) belong to nobody; `missing` are named by rows."""
 
     orphans: tuple[str, ...]
     missing: tuple[str, ...]
@@ -32,16 +31,24 @@ class Inventory:
 
 def take_inventory() -> Inventory:
     """Compare all files with all rows. Files younger than a day are left out."""
+    stored = [found for room in (UPLOADS, SCANS) for found in stored_keys(room)]
+    # Rows are read after files: what came in between has both, and is no orphan.
     named = set(_named_by_rows())
-    missing = sorted(key for key in named if not path_of(key).exists())
-    return Inventory(tuple(sorted(_orphans(named))), tuple(missing))
+    young = time.time() - YOUNG_SECONDS
+    orphans = [*_orphans([found for found in stored if found.modified < young], named), *_left_behind(young)]
+    missing = named - {found.key for found in stored}
+    # A row that was made since then is looked at again.
+    return Inventory(tuple(sorted(orphans)), tuple(sorted(key for key in missing if not exists(key))))
 
 
 def remove_orphans(inventory: Inventory) -> int:
     """Remove the files that belong to nobody; how many there were."""
     for key in inventory.orphans:
-        path = path_of(key)
-        if path.is_dir():
+        room, _, name = key.partition("/")
+        path = scratch(room) / name if room in TEMPORARY else None
+        if path is None:
+            remove(key)
+        elif path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
@@ -57,39 +64,24 @@ def _named_by_rows() -> Iterator[str]:
         yield f"{registration.folder}/{GROWTH_NAME}"
 
 
-def _orphans(named: set[str]) -> Iterator[str]:
-    for key in _files(UPLOADS):
-        if key not in named:
-            yield key
+def _orphans(stored: list[StoredKey], named: set[str]) -> Iterator[str]:
     scans = {str(key) for key in Scan.objects.values_list("pk", flat=True)}
     revisions = {str(key) for key in Segmentation.objects.values_list("pk", flat=True)}
-    for folder in _folders(SCANS):
-        if folder.name not in scans:
-            yield f"{SCANS}/{folder.name}"
-            continue
-        for revision in _folders(f"{SCANS}/{folder.name}/revisions"):
-            if revision.name not in revisions:
-                yield f"{SCANS}/{folder.name}/revisions/{revision.name}"
+    for found in stored:
+        room, owner, *rest = found.key.split("/")
+        if room == UPLOADS:
+            is_owned = found.key in named
+        else:
+            is_owned = owner in scans and (len(rest) < 2 or rest[0] != "revisions" or rest[1] in revisions)
+        if not is_owned:
+            yield found.key
+
+
+def _left_behind(young: float) -> Iterator[str]:
     for room in TEMPORARY:
-        yield from (f"{room}/{path.name}" for path in _old(path_of(room).glob("*")))
-
-
-def _files(room: str) -> Iterator[str]:
-    root = path_of(room)
-    for path in _old(root.rglob("*")):
-        if path.is_file():
-            yield f"{room}/{path.relative_to(root).as_posix()}"
-
-
-def _folders(room: str) -> Iterator[Path]:
-    return (path for path in _old(path_of(room).glob("*")) if path.is_dir())
-
-
-def _old(paths: Iterator[Path]) -> Iterator[Path]:
-    oldest = time.time() - YOUNG_SECONDS
-    for path in paths:
-        try:
-            if path.stat().st_mtime < oldest:
-                yield path
-        except FileNotFoundError:
-            continue
+        for path in scratch(room).glob("*"):
+            try:
+                if path.stat().st_mtime < young:
+                    yield f"{room}/{path.name}"
+            except FileNotFoundError:
+                continue

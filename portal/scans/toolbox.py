@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from django.conf import settings
 
-from portal.scans.storage import path_of
+from portal.scans.storage import scratch
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +33,7 @@ class ToolFailed(Exception):
 @contextmanager
 def workplace() -> Iterator[Path]:
     """A temporary folder beside the storage, so that results are moved and not copied."""
-    parent = path_of("work")
-    parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=parent) as folder:
+    with TemporaryDirectory(dir=scratch("work")) as folder:
         yield Path(folder)
 
 

@@ -172,8 +172,23 @@ STATIC_ROOT = LUNGTREND_HOME / "static"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 STATICFILES_DIRS = [("app", FRONTEND_DIST)]
 MEDIA_ROOT = LUNGTREND_HOME / "media"
+#: S3-compatible object storage instead; MEDIA_ROOT then holds this machine's copies, up to so many bytes.
+S3_BUCKET = os.environ.get("LUNGTREND_S3_BUCKET", "")
+STORAGE_COPIES_BYTES = int(float(os.environ.get("LUNGTREND_COPIES_GB", "50")) * 1e9)
+_S3 = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": S3_BUCKET,
+        "endpoint_url": os.environ.get("LUNGTREND_S3_ENDPOINT") or None,
+        "region_name": os.environ.get("LUNGTREND_S3_REGION") or None,
+        "access_key": os.environ.get("LUNGTREND_S3_KEY") or None,
+        "secret_key": os.environ.get("LUNGTREND_S3_SECRET") or None,
+        "addressing_style": os.environ.get("LUNGTREND_S3_ADDRESSING", "path"),
+        "file_overwrite": True,
+    },
+}
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": _S3 if S3_BUCKET else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 #: Files an upload request may carry; the client sends small batches so that progress is fine-grained.
