@@ -11,7 +11,7 @@ export LUNGTREND_HOME ?= $(CURDIR)/var
 help:
 	@echo "make run    install, build, fill in the demo and serve on http://127.0.0.1:$(PORT)"
 	@echo "make test   lint, types, import rules, tests, browser tests, production check"
-	@echo "make soak   the long tests: jobs under fire, damaged files by the thousand"
+	@echo "make soak   the long tests: jobs and uploads under fire, growth, damaged files by the thousand"
 	@echo "make bench  time the pipelines on a synthetic scan of 300 slices"
 
 run: install frontend
@@ -54,4 +54,7 @@ bench: install
 soak: install-test
 	@$(PY) -m tests.soak.jobs_survive --jobs 400 --workers 3
 	@$(PY) -m tests.soak.jobs_survive --jobs 150 --embedded
+	@$(PY) -m tests.soak.uploads_survive --series 150
+	@$(PY) -m tests.soak.uploads_survive --series 60 --embedded
+	@$(PY) -m tests.soak.growth --jobs 60 --sockets 200
 	@$(PY) -m tests.soak.fuzz_ingest --files 20000

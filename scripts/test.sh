@@ -13,6 +13,8 @@ need storescu dcmtk
 need Orthanc orthanc
 need ip iproute2
 need openssl openssl
+need nginx nginx-light
+need systemd-analyze systemd
 [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || needed+=(orthanc-dicomweb)
 
 # Installing a server starts it, and Orthanc would listen on every address: nothing is started here.

@@ -1,7 +1,9 @@
 """How refusals of the services become HTTP answers: one sentence in `detail`, never a traceback."""
 
+import logging
 from typing import Any
 
+from django.db import OperationalError
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound
@@ -11,6 +13,8 @@ from rest_framework.views import APIView, exception_handler
 
 from portal.jobs.errors import JobRefused, UnknownPipelineName
 from portal.scans.errors import IntakeError, NotAllowed, NotExportable, Overtaken
+
+logger = logging.getLogger(__name__)
 
 #: The most specific class comes first.
 STATUS_OF_REFUSAL: tuple[tuple[type[Exception], int], ...] = (
@@ -23,11 +27,17 @@ STATUS_OF_REFUSAL: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
+NOT_NOW = "Database or storage of the portal does not answer. What was accepted before is safe; try again in a moment."
+
+
 def answer_refusal(refusal: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler, extended by the refusals of our services."""
     for kind, code in STATUS_OF_REFUSAL:
         if isinstance(refusal, kind):
             return Response({"detail": str(refusal)}, status=code)
+    if isinstance(refusal, OSError | OperationalError):
+        logger.error("database or storage does not answer", exc_info=refusal)
+        return Response({"detail": NOT_NOW}, status=status.HTTP_503_SERVICE_UNAVAILABLE)
     return exception_handler(refusal, context)
 
 

@@ -18,5 +18,5 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """The queue in Prometheus' text format; counts only, nothing about patients."""
-    lines = [f"lungtrend_{name} {value:g}" for name, value in queue_figures().items()]
+    lines = [f"lungtrend_{name} {value:.15g}" for name, value in queue_figures().items()]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")

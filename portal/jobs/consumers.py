@@ -9,6 +9,7 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from portal.accounts.middleware import lacks_second_factor
 from portal.accounts.models import User
 from portal.jobs.access import visible_jobs
+from portal.jobs.changes import CHANGES
 from portal.jobs.doorbell import BELL, team_group
 from portal.jobs.payload import job_payload
 from portal.jobs.states import OPEN_STATES
@@ -56,18 +57,19 @@ class JobsConsumer(AsyncJsonWebsocketConsumer):
 
     async def job_changed(self, message: dict[str, Any]) -> None:
         """Pass a change on if this user may see it."""
-        for payload in await database_sync_to_async(self._payloads)(pk=message["job_id"]):
-            await self.send_json({"type": "job", "job": payload})
+        change = await CHANGES.of(message)
+        if change.payload is not None and self.user is not None and self.user.pk in change.readers:
+            await self.send_json({"type": "job", "job": change.payload})
 
     async def _send_open_jobs(self) -> None:
-        for payload in await database_sync_to_async(self._payloads)(state__in=OPEN_STATES):
+        for payload in await database_sync_to_async(self._open_payloads)():
             await self.send_json({"type": "job", "job": payload})
 
     def _team_ids(self) -> list[int]:
         return list(self.user.care_teams.values_list("pk", flat=True))
 
-    def _payloads(self, **which: Any) -> list[dict[str, Any]]:
+    def _open_payloads(self) -> list[dict[str, Any]]:
         user = User.objects.filter(pk=self.user.pk, is_active=True).first()
         if user is None:
             return []
-        return [job_payload(job) for job in visible_jobs(user).filter(**which).select_related("scan")]
+        return [job_payload(job) for job in visible_jobs(user).filter(state__in=OPEN_STATES).select_related("scan")]

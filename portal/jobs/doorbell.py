@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -74,8 +74,9 @@ async def announce(job: InferenceJob) -> None:
             team async for team in CareTeam.objects.filter(patients__scans=job.scan_id).values_list("pk", flat=True)
         ]
         async with asyncio.timeout(LAYER_SECONDS):
+            message = {"type": "job.changed", "job_id": str(job.pk), "change": uuid4().hex}
             for team in set(teams):
-                await layer.group_send(team_group(team), {"type": "job.changed", "job_id": str(job.pk)})
+                await layer.group_send(team_group(team), message)
     except Exception:  # noqa: BLE001 - see `ring`
         logger.warning("change of job %s was not announced", job.pk)
 

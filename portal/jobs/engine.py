@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from portal.jobs.doorbell import Bell
+from portal.jobs.gpu import gpu_memory
 from portal.jobs.leases import claim, reclaim_dead
 from portal.jobs.models import InferenceJob, WorkerBeat
 from portal.jobs.runner import remove_leftovers, run
@@ -70,7 +71,7 @@ class Engine:
             await asyncio.sleep(settings.INFERENCE_SWEEP_SECONDS)
 
     def _beat(self) -> None:
-        WorkerBeat.objects.update_or_create(worker=self.worker)
+        WorkerBeat.objects.update_or_create(worker=self.worker, defaults={"gpus": gpu_memory()})
         WorkerBeat.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS_AFTER).delete()
 
     async def _fill_slots(self) -> None:

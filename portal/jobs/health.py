@@ -26,12 +26,22 @@ def queue_figures() -> dict[str, float]:
         figures[f'jobs{{state="{row["state"]}"}}'] = row["count"]
     oldest = InferenceJob.objects.filter(state=JobState.QUEUED).aggregate(at=Min("created_at"))["at"]
     figures["queue_oldest_seconds"] = (timezone.now() - oldest).total_seconds() if oldest else 0
-    figures["workers"] = _living_workers()
-    return {**figures, **_last_hour()}
+    figures["workers"] = len(living_workers())
+    return {**figures, **_gpus(), **_last_hour()}
+
+
+def _gpus() -> dict[str, float]:
+    """Memory of the GPUs of living workers, in bytes."""
+    return {
+        f'gpu_memory_{kind}_bytes{{worker="{beat.worker}",gpu="{gpu["gpu"]}"}}': gpu[kind]
+        for beat in living_workers()
+        for gpu in beat.gpus
+        for kind in ("used", "total")
+    }
 
 
 def _last_hour() -> dict[str, float]:
-    """Waits and run times of the jobs that ended within the last hour, by pipeline, and failures by reason."""
+    """Of the jobs that ended within the last hour: waits and run times by pipeline, run times by stage, failures."""
     ended = InferenceJob.objects.filter(finished_at__gte=timezone.now() - timedelta(hours=1)).order_by()
     figures: dict[str, float] = {}
     done = ended.filter(state=JobState.SUCCEEDED, started_at__isnull=False)
@@ -43,6 +53,10 @@ def _last_hour() -> dict[str, float]:
         figures[f"last_hour_jobs{label}"] = count
         figures[f"last_hour_wait_seconds{label}"] = wait.total_seconds()
         figures[f"last_hour_run_seconds{label}"] = run.total_seconds()
+    for stages in done.values_list("segmentation__measurement__details__timings_s", flat=True).iterator():
+        for stage, seconds in (stages or {}).items():
+            label = f'last_hour_stage_seconds{{stage="{stage}"}}'
+            figures[label] = figures.get(label, 0) + seconds
     failed = ended.filter(state=JobState.FAILED).values_list("error_code").annotate(count=Count("pk"))
     figures |= {f'last_hour_failures{{reason="{code or "unknown"}"}}': count for code, count in failed}
     return figures
@@ -93,14 +107,15 @@ def _storage() -> dict[str, Any]:
     return _answer(True, "writable")
 
 
-def _living_workers() -> int:
+def living_workers() -> list[WorkerBeat]:
+    """Workers whose last sign of life is recent."""
     since = timezone.now() - timedelta(seconds=MISSED_SWEEPS * settings.INFERENCE_SWEEP_SECONDS)
-    return WorkerBeat.objects.filter(seen_at__gte=since).count()
+    return list(WorkerBeat.objects.filter(seen_at__gte=since))
 
 
 def _worker() -> dict[str, Any]:
     try:
-        living = _living_workers()
+        living = len(living_workers())
     except Error:
         return _answer(False, "The database does not answer.")
     return _answer(living > 0, f"{living} at work" if living else "No worker has given a sign of life lately.")

@@ -64,6 +64,8 @@ class WorkerBeat(models.Model):
 
     worker = models.CharField(max_length=80, primary_key=True)
     seen_at = models.DateTimeField(auto_now=True)
+    #: `portal.jobs.gpu.gpu_memory` of its machine.
+    gpus = models.JSONField(default=list, blank=True)
 
     def __str__(self) -> str:
         return self.worker

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from inference.io import InstanceHeader, NamedFile, Rejection, SeriesHeader, SeriesKind, expand, inspect, volume_suffix
 from portal.patients.models import Patient
 from portal.scans.models import Instance, Scan, Upload, UploadedFile
 from portal.scans.storage import paths_of
 from portal.scans.times import TIME_AMBIGUOUS, TIME_MISSING, TYPED, in_site_zone
+from portal.scans.toolbox import workplace
 
 COPY_CHUNK_BYTES = 1024 * 1024
 #: For each unpacked path: the received file, and the member's name if that file is a zip.
@@ -84,11 +84,11 @@ def _opened(
     files: list[NamedFile] = []
     origins: Origins = {}
     refused: list[Rejection] = []
-    with TemporaryDirectory(prefix="lungtrend-") as folder:
+    with workplace() as folder:
         paths = paths_of([received.path for received in everything])
         for received in everything:
             named = NamedFile(received.name, paths[received.path])
-            members, refusals = expand([named], Path(folder) / str(received.pk))
+            members, refusals = expand([named], folder / str(received.pk))
             refused += refusals
             files += members
             for member in members:

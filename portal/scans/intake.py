@@ -1,5 +1,7 @@
 """Receiving files. What was acknowledged is on disk and in the database; nothing is changed on the way."""
 
+import errno
+import logging
 from collections.abc import Iterable
 
 from django.conf import settings
@@ -11,7 +13,11 @@ from inference.io import volume_suffix
 from portal.accounts.models import User
 from portal.scans.errors import FileRefused
 from portal.scans.models import Upload, UploadedFile, UploadState
-from portal.scans.storage import TooLarge, keep, receive
+from portal.scans.storage import StoredContent, TooLarge, keep, receive
+
+logger = logging.getLogger(__name__)
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def open_upload(*, by: User, origin: str = "") -> Upload:
@@ -25,7 +31,7 @@ def receive_file(*, upload: Upload, name: str, chunks: Iterable[bytes]) -> tuple
     """Store one file as received; the second value tells whether its content is new to this upload.
 
     Raises:
-        FileRefused: the upload is no longer open, or the file or the upload would be too large.
+        FileRefused: the upload is no longer open, the file or the upload would be too large, or the disk is full.
     """
     if upload.state != UploadState.OPEN:
         raise _too_late(name)
@@ -37,11 +43,21 @@ def receive_file(*, upload: Upload, name: str, chunks: Iterable[bytes]) -> tuple
         raise FileRefused(
             f"{name} is larger than an upload may be ({limit / 1024**3:.1f} GiB left); send one series an upload."
         ) from None
+    except OSError as trouble:
+        raise _not_stored(name, trouble) from trouble
     key = f"uploads/{upload.pk}/{content.sha256}{volume_suffix(name)}"
+    try:
+        return _add(upload, name, content, key)
+    except OSError as trouble:
+        raise _not_stored(name, trouble) from trouble
+    finally:
+        content.part.unlink(missing_ok=True)
+
+
+def _add(upload: Upload, name: str, content: StoredContent, key: str) -> tuple[UploadedFile, bool]:
     with transaction.atomic():
         # Whoever completes the upload holds the same lock: a file comes before or after, never between.
         if Upload.objects.select_for_update().get(pk=upload.pk).state != UploadState.OPEN:
-            content.part.unlink()
             raise _too_late(name)
         Upload.objects.filter(pk=upload.pk).update(active_at=timezone.now())
         keep(content.part, key)
@@ -50,6 +66,14 @@ def receive_file(*, upload: Upload, name: str, chunks: Iterable[bytes]) -> tuple
             sha256=content.sha256,
             defaults={"name": name[-500:], "size": content.size, "path": key},
         )
+
+
+def _not_stored(name: str, trouble: OSError) -> FileRefused:
+    logger.error("a received file could not be stored: %s", trouble)
+    reason = "the disk of the server is full" if trouble.errno in FULL else "the storage of the server does not answer"
+    return FileRefused(
+        f"{name} was not stored: {reason}. What arrived before is safe; tell the administrator, then send it again."
+    )
 
 
 def _too_late(name: str) -> FileRefused:

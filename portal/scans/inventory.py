@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from portal.scans.models import Registration, Scan, Segmentation, UploadedFile
 from portal.scans.registrations import GROWTH_NAME
 from portal.scans.revisions import MASK_NAMES
-from portal.scans.storage import StoredKey, exists, remove, scratch, stored_keys
+from portal.scans.storage import StoredKey, remove, scratch, stored_keys
 
 #: Younger files may belong to a transaction that has not ended.
 YOUNG_SECONDS = 24 * 3600
@@ -31,14 +31,14 @@ class Inventory:
 
 def take_inventory() -> Inventory:
     """Compare all files with all rows. Files younger than a day are left out."""
+    before = set(_named_by_rows())
     stored = [found for room in (UPLOADS, SCANS) for found in stored_keys(room)]
-    # Rows are read after files: what came in between has both, and is no orphan.
-    named = set(_named_by_rows())
+    # Rows are read before and after files, so that what comes in meanwhile is neither missing nor an orphan.
+    after = set(_named_by_rows())
     young = time.time() - YOUNG_SECONDS
-    orphans = [*_orphans([found for found in stored if found.modified < young], named), *_left_behind(young)]
-    missing = named - {found.key for found in stored}
-    # A row that was made since then is looked at again.
-    return Inventory(tuple(sorted(orphans)), tuple(sorted(key for key in missing if not exists(key))))
+    orphans = [*_orphans([found for found in stored if found.modified < young], after), *_left_behind(young)]
+    missing = before - {found.key for found in stored}
+    return Inventory(tuple(sorted(orphans)), tuple(sorted(missing)))
 
 
 def remove_orphans(inventory: Inventory) -> int:

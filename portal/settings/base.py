@@ -168,7 +168,7 @@ USE_I18N = True
 
 # Files
 STATIC_URL = "/static/"
-STATIC_ROOT = LUNGTREND_HOME / "static"
+STATIC_ROOT = Path(os.environ.get("LUNGTREND_STATIC", LUNGTREND_HOME / "static"))
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 STATICFILES_DIRS = [("app", FRONTEND_DIST)]
 MEDIA_ROOT = LUNGTREND_HOME / "media"

@@ -31,7 +31,10 @@ DATABASES = {
         "PASSWORD": _required("LUNGTREND_DB_PASSWORD"),
         "HOST": os.environ.get("LUNGTREND_DB_HOST", "localhost"),
         "PORT": os.environ.get("LUNGTREND_DB_PORT", "5432"),
-        "OPTIONS": {"pool": {"min_size": 2, "max_size": 20}},
+        "OPTIONS": {
+            "pool": {"min_size": 2, "max_size": 20},
+            "sslmode": os.environ.get("LUNGTREND_DB_SSLMODE", "prefer"),
+        },
     },
 }
 CHANNEL_LAYERS = {

@@ -14,7 +14,7 @@ def main() -> int:
     scan, out = Path(sys.argv[1]), Path(sys.argv[sys.argv.index("--out") + 1])
     print(json.dumps({"stage": "reading", "percent": 5}), flush=True)
     shutil.copytree(os.environ["SOAK_TEMPLATE"], out, dirs_exist_ok=True)
-    time.sleep(random.uniform(0.05, 0.3))
+    time.sleep(float(os.environ.get("SOAK_SECONDS", 0)) or random.uniform(0.05, 0.3))
     print(json.dumps({"stage": "infection", "percent": 60}), flush=True)
     if any(path.suffix == ".poison" or "poison" in str(path.resolve()) for path in scan.iterdir()):
         os.kill(os.getpid(), 9)

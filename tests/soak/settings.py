@@ -9,4 +9,6 @@ MEDIA_ROOT = os.environ["SOAK_MEDIA"]
 INFERENCE_COMMAND = [sys.executable, str(BASE_DIR / "tests" / "soak" / "fast_pipeline.py")]  # noqa: F405
 INFERENCE_LEASE_SECONDS = 4
 INFERENCE_SWEEP_SECONDS = 0.5
-INFERENCE_SLOTS = 2
+INFERENCE_SLOTS = int(os.environ.get("SOAK_SLOTS", "2"))
+# Processes of one installation hear each other; its Redis is its own.
+CHANNEL_LAYERS["default"].get("CONFIG", {})["prefix"] = "soak"  # noqa: F405

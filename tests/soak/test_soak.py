@@ -7,7 +7,9 @@ import subprocess
 import pytest
 
 from tests.soak.fuzz_ingest import fuzz
+from tests.soak.growth import grow
 from tests.soak.jobs_survive import problems, soak
+from tests.soak.uploads_survive import survive
 
 
 def has_servers() -> bool:
@@ -24,6 +26,20 @@ def test_every_job_ends_once_though_workers_children_and_redis_are_killed() -> N
 
 def test_every_job_ends_once_on_sqlite_too() -> None:
     assert problems(soak(jobs=15, workers=1, embedded=True)) == []
+
+
+@pytest.mark.skipif(not has_servers(), reason="PostgreSQL or redis-server is not here")
+def test_uploads_survive_cut_connections_and_killed_servers() -> None:
+    assert survive(series=7, embedded=False)["problems"] == []
+
+
+def test_uploads_survive_on_sqlite_too() -> None:
+    assert survive(series=5, embedded=True, seed=3)["problems"] == []
+
+
+@pytest.mark.skipif(not has_servers(), reason="PostgreSQL or redis-server is not here")
+def test_two_web_servers_and_more_workers_on_object_storage_do_more_and_tell_every_browser() -> None:
+    assert grow(jobs=12, most_workers=2, sockets=40)["problems"] == []
 
 
 @pytest.mark.django_db

@@ -7,9 +7,13 @@ from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
 
+from portal.accounts.models import User
+from portal.jobs import changes
 from portal.jobs.consumers import NOT_LOGGED_IN, JobsConsumer
 from portal.jobs.doorbell import announce
 from portal.jobs.services import submit_scan
+from portal.patients.access import people_who_see, visible_patients
+from portal.patients.models import CareTeam
 from tests.factories import make_scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,3 +107,46 @@ def test_without_the_second_factor_that_is_required_nothing_is_heard(clinician, 
 
     closed = async_to_sync(scenario)()
     assert (closed["type"], closed["code"]) == ("websocket.close", NOT_LOGGED_IN)
+
+
+def test_a_person_who_may_no_longer_log_in_hears_nothing(clinician, job) -> None:
+    async def scenario() -> bool:
+        socket = Socket(clinician)
+        await socket.connect()
+        await socket.news()
+        await database_sync_to_async(User.objects.filter(pk=clinician.pk).update)(is_active=False)
+        await announce(job)
+        silent = await socket.receive_nothing(0.5)
+        await socket.disconnect()
+        return silent
+
+    assert async_to_sync(scenario)()
+
+
+def test_many_browsers_ask_the_database_once(clinician, job, monkeypatch) -> None:
+    asked = []
+    look = changes._look
+    monkeypatch.setattr(changes, "_look", lambda job_id: asked.append(job_id) or look(job_id))
+
+    async def scenario() -> list[dict]:
+        sockets = [Socket(clinician) for _ in range(20)]
+        for socket in sockets:
+            await socket.connect()
+            await socket.news()
+        await announce(job)
+        news = [await socket.news() for socket in sockets]
+        await announce(job)
+        news += [await socket.news() for socket in sockets]
+        for socket in sockets:
+            await socket.disconnect()
+        return news
+
+    assert len(async_to_sync(scenario)()) == 40
+    assert len(asked) == 2
+
+
+def test_both_sides_of_the_visibility_rule_agree(patient, clinician, radiologist, stranger) -> None:
+    CareTeam.objects.create(name="Another").members.add(clinician)
+    User.objects.filter(pk=radiologist.pk).update(is_active=False)
+    sees = {user.pk for user in User.objects.all() if visible_patients(user).filter(pk=patient.pk).exists()}
+    assert {user.pk for user in people_who_see(patient)} == sees == {clinician.pk}
