@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from inference.errors import InferenceError
+from inference.memory import is_for_want_of_memory, limit_memory, out_of_memory
 
 #: Status for input that cannot be used; the portal tells refusals from crashes by it.
 REFUSED = 2
@@ -18,15 +19,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
     try:
+        limit_memory()
         _handler(options.handler)(options)
     except InferenceError as refusal:
-        if getattr(options, "progress", False):
-            print(
-                json.dumps({"error": refusal.sentence, "code": refusal.code, "files": list(refusal.files)}), flush=True
-            )
-        print(refusal.sentence.replace("\n", " "), file=sys.stderr)
-        return REFUSED
+        return _refuse(options, refusal)
+    except (MemoryError, RuntimeError, OSError) as fault:
+        if not is_for_want_of_memory(fault):
+            raise
+        return _refuse(options, out_of_memory())
     return 0
+
+
+def _refuse(options: argparse.Namespace, refusal: InferenceError) -> int:
+    if getattr(options, "progress", False):
+        print(json.dumps({"error": refusal.sentence, "code": refusal.code, "files": list(refusal.files)}), flush=True)
+    print(refusal.sentence.replace("\n", " "), file=sys.stderr)
+    return REFUSED
 
 
 def _handler(name: str) -> Handler:

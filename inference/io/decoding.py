@@ -13,6 +13,7 @@ from pydicom.pixels import pixel_array
 
 from inference.errors import UnreadableFile
 from inference.io.header import InstanceHeader
+from inference.memory import is_for_want_of_memory
 
 INT16 = np.iinfo(np.int16)
 #: Room air. Padding outside the reconstruction circle, and anything below, becomes this.
@@ -64,6 +65,8 @@ def _by_simpleitk(instance: InstanceHeader) -> NDArray[Any]:
     try:
         image = reader.Execute()
     except RuntimeError as damage:
+        if is_for_want_of_memory(damage):
+            raise
         name = instance.file.name
         raise UnreadableFile(
             f"The pixels of {name} are damaged or compressed in an unknown way; send it again, uncompressed.",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from inference.errors import UnreadableFile
 from inference.geometry import Geometry
 from inference.io.volume_file import sitk_geometry
+from inference.memory import is_for_want_of_memory
 from inference.volume import Mask, Volume
 
 #: Label maps shrink a hundredfold at the quickest setting already.
@@ -46,6 +47,8 @@ def read_mask(path: Path) -> Mask:
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as damage:
+        if is_for_want_of_memory(damage):
+            raise
         raise UnreadableFile(f"{path.name} cannot be read as a mask.", files=[path.name]) from damage
     values = sitk.GetArrayFromImage(image)
     if values.ndim != 3 or values.min() < 0 or values.max() > 255 or (values.dtype.kind == "f" and (values % 1).any()):

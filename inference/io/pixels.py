@@ -13,6 +13,7 @@ from inference.errors import NotHounsfield, UnreadableFile
 from inference.io.decoding import AIR_HU, INT16, decode_hu
 from inference.io.header import SeriesHeader, SeriesKind
 from inference.io.stacking import StackPlan
+from inference.memory import is_for_want_of_memory
 from inference.progress import OnProgress, ignore_progress
 from inference.volume import Volume
 
@@ -60,6 +61,8 @@ def _whole(series: SeriesHeader, on_progress: OnProgress) -> NDArray[np.int16]:
     try:
         values = sitk.GetArrayViewFromImage(image := reader.Execute())
     except RuntimeError as damage:
+        if is_for_want_of_memory(damage):
+            raise
         raise UnreadableFile(f"{file.name} is damaged or cut off; send it again.", files=[file.name]) from damage
     on_progress(0.7)
     if not np.isfinite(values).all():

@@ -1,8 +1,10 @@
 """The same SOP instance UID twice, with other pixels: one of the two is not what it says it is."""
 
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from portal.dicom.headers import read_whole
 from portal.scans.models import Instance, UploadedFile, UploadState
@@ -27,5 +29,11 @@ def is_another_image(uid: str, received: Path) -> bool:
 def _differ(new: Dataset | None, old: Dataset | None) -> bool:
     if new is None or old is None:
         return False
-    syntaxes = [dataset.file_meta.get("TransferSyntaxUID") for dataset in (new, old)]
-    return syntaxes[0] == syntaxes[1] and new.get("PixelData") != old.get("PixelData")
+    is_alike = _stored(new.file_meta, "TransferSyntaxUID") == _stored(old.file_meta, "TransferSyntaxUID")
+    return is_alike and _stored(new, "PixelData") != _stored(old, "PixelData")
+
+
+def _stored(dataset: Dataset, keyword: str) -> Any:
+    """An element's value as it was stored: converting damaged ones raises anything."""
+    tag = Tag(keyword)
+    return dataset.get_item(tag).value if tag in dataset else None

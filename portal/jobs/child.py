@@ -58,6 +58,7 @@ async def start(command: Sequence[str]) -> asyncio.subprocess.Process:
         stderr=None,
         limit=LONGEST_LINE_BYTES,
         cwd=settings.BASE_DIR,
+        env={**os.environ, "INFERENCE_MEMORY_GIB": settings.INFERENCE_MEMORY_GIB},
         start_new_session=True,
         preexec_fn=_die_with_parent,
     )

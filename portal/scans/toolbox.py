@@ -5,6 +5,7 @@ Masks and headers that people send are parsed there, so that no file can take th
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,10 +46,12 @@ def run_tool(name: str, *arguments: str | Path) -> str:
         ToolFailed: it crashed or took longer than `PATIENCE_SECONDS`.
     """
     command = [sys.executable, "-m", "inference", name, *map(str, arguments)]
+    environment = {**os.environ, "INFERENCE_MEMORY_GIB": settings.INFERENCE_MEMORY_GIB}
     try:
         done = subprocess.run(
-            command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
-        )
+            command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+            check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired as slow:
         raise ToolFailed(f"{name} took longer than {PATIENCE_SECONDS} seconds") from slow
     if done.returncode == REFUSED and done.stderr.strip():

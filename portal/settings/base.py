@@ -230,6 +230,8 @@ INFERENCE_COMMAND: list[str] = []
 INFERENCE_LEASE_SECONDS = 60
 INFERENCE_MAX_ATTEMPTS = 3
 INFERENCE_TIMEOUT_SECONDS = 30 * 60
+#: The most memory that one analysis, or one look at pixels for a web request, may use (GiB).
+INFERENCE_MEMORY_GIB = os.environ.get("LUNGTREND_MEMORY_GB", "12")
 INFERENCE_SLOTS = int(os.environ.get("LUNGTREND_SLOTS", "1"))
 INFERENCE_SWEEP_SECONDS = 5
 

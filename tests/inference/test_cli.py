@@ -1,12 +1,15 @@
 """The command line as other programs call it: in a process of its own."""
 
+import gzip
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from inference.catalogue import DEFAULT_PIPELINE
 from inference.io import read_input, read_mask
@@ -119,3 +122,28 @@ def test_models_are_listed_with_one_default_and_without_loading_a_network() -> N
     probe = "import sys, inference.commands.models as m; m.run(None); sys.exit('torch' in sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, check=False)
     assert loaded.returncode == 0
+
+
+def bomb(folder: Path, side: int, slices: int) -> Path:
+    """A NIfTI file of a few kilobytes that unpacks to gigabytes of zeros."""
+    header = sitk.GetImageFromArray(np.zeros((2, 2, 2), np.int16))
+    sitk.WriteImage(header, str(folder / "small.nii"))
+    start = bytearray((folder / "small.nii").read_bytes()[:352])
+    start[42:48] = struct.pack("<3h", side, side, slices)
+    path = folder / "bomb.nii.gz"
+    block = bytes(side * side * 2)
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(start)
+        for _ in range(slices):
+            file.write(block)
+    return path
+
+
+def test_an_input_that_unpacks_beyond_all_bounds_is_refused_with_a_sentence(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("INFERENCE_MEMORY_GIB", "0.5")
+    done = run(
+        "segment", bomb(tmp_path, 1024, 400), "--out", tmp_path / "out", "--pipeline", "hu-baseline", "--progress"
+    )
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
+    assert "more memory than the 0.5 GiB" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["code"] == "memory"
