@@ -35,5 +35,5 @@ def _differ(new: Dataset | None, old: Dataset | None) -> bool:
 
 def _stored(dataset: Dataset, keyword: str) -> Any:
     """An element's value as it was stored: converting damaged ones raises anything."""
-    tag = Tag(keyword)
-    return dataset.get_item(tag).value if tag in dataset else None
+    element = dataset.get_item(Tag(keyword), keep_deferred=True)
+    return element.value if element is not None else None
