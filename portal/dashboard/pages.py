@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from portal.accounts.audit import record, record_view
 from portal.accounts.models import AuditAction, AuditEvent
 from portal.accounts.requests import UserRequest
-from portal.dashboard.worklist import FILTER_NAMES, Filter, parts_of, worklist_order, worklist_rows
+from portal.dashboard.standing import FILTER_NAMES, Filter, worklist_page
+from portal.dashboard.worklist import worklist_rows
 from portal.jobs.catalogue import OVERVIEW, pipeline_cards
 from portal.jobs.intake import decide_upload
 from portal.patients.access import visible_patients
@@ -36,13 +37,14 @@ def worklist(request: UserRequest) -> HttpResponse:
         record(AuditAction.SEARCH, by=request.user, request=request, search=search)
     team, wanted = request.GET.get("team", ""), request.GET.get("show", "")
     chosen = Filter(wanted) if wanted in set(Filter) else Filter.ALL
-    parts = parts_of(worklist_order(request.user, search, team))
-    filters = [(value, name, len(parts[value]), value == chosen) for value, name in FILTER_NAMES.items()]
-    page = Paginator(parts[chosen], ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    standing = worklist_page(
+        request.user, part=chosen, search=search, team=team, number=request.GET.get("page"), size=ROWS_PER_PAGE
+    )
+    filters = [(value, name, standing.counts[value], value == chosen) for value, name in FILTER_NAMES.items()]
     held = visible_uploads(request.user).filter(state=UploadState.HELD)
     context = {
-        "page": page,
-        "rows": worklist_rows(list(page)),
+        "page": standing.page,
+        "rows": worklist_rows(standing.is_unread),
         "search": search,
         "held": held,
         "filters": filters,
