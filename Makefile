@@ -6,12 +6,13 @@ PY := $(VENV)/bin/python
 PORT ?= 8000
 export LUNGTREND_HOME ?= $(CURDIR)/var
 
-.PHONY: help run test bench soak install install-test frontend lint unit e2e
+.PHONY: help run test bench soak audit install install-test frontend lint unit e2e
 
 help:
 	@echo "make run    install, build, fill in the demo and serve on http://127.0.0.1:$(PORT)"
 	@echo "make test   lint, types, import rules, tests, browser tests, production check"
 	@echo "make soak   the long tests: jobs and uploads under fire, growth, damaged files by the thousand"
+	@echo "make audit  known weaknesses of the dependencies (asks the internet)"
 	@echo "make bench  time the pipelines on a synthetic scan of 300 slices"
 
 run: install frontend
@@ -50,6 +51,10 @@ test: install-test frontend
 
 bench: install
 	@$(PY) -m inference bench --slices 300 --size 512
+
+audit: install-test frontend
+	@$(PY) -m pip install --quiet pip-audit && $(PY) -m pip_audit --disable-pip --no-deps -r requirements.lock
+	@cd frontend && npm audit --omit=dev
 
 soak: install-test
 	@$(PY) -m tests.soak.jobs_survive --jobs 400 --workers 3

@@ -8,11 +8,16 @@ from redis.backoff import ExponentialBackoff
 
 from portal.settings.base import *  # noqa: F403
 
+#: What passwords must not be, whatever else they are.
+GUESSED_FIRST = frozenset({"password", "postgres", "lungtrend", "changeme", "change-me", "secret", "admin", "123456"})
+
 
 def _required(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
         raise ImproperlyConfigured(f"Set {name}: production does not start without it.")
+    if value.lower() in GUESSED_FIRST:
+        raise ImproperlyConfigured(f"{name} is among the first that anybody would guess; choose a random one.")
     return value
 
 
@@ -20,7 +25,9 @@ SECRET_KEY = _required("LUNGTREND_SECRET_KEY")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5:
     raise ImproperlyConfigured("LUNGTREND_SECRET_KEY is too weak: use at least 50 random characters.")
 DEBUG = False
-ALLOWED_HOSTS = _required("LUNGTREND_HOSTS").split(",")
+ALLOWED_HOSTS = [host.strip() for host in _required("LUNGTREND_HOSTS").split(",") if host.strip()]
+if any("*" in host for host in ALLOWED_HOSTS):
+    raise ImproperlyConfigured("LUNGTREND_HOSTS must name the portal's own hosts; a wildcard lets others speak for it.")
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 
 DATABASES = {

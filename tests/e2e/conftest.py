@@ -94,9 +94,29 @@ def browsers() -> Iterator[dict[str, Browser]]:
             browser.close()
 
 
+#: Addresses outside the portal that a page has asked for.
+STRANGERS: list[str] = []
+
+
+def _note_strangers(site: Site, address: str) -> None:
+    own = (f"{site.address}/", f"{site.address.replace('http', 'ws')}/", "data:", "blob:")
+    if not address.startswith(own):
+        STRANGERS.append(address)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_is_asked() -> Iterator[None]:
+    """No page sends a request to anybody but the portal."""
+    yield
+    assert STRANGERS == []
+
+
 def log_in(browser: Browser, site: Site, username: str = "clinician") -> Page:
     """A page of a person who has just logged in. Errors of its scripts fail the test that looks at them."""
-    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    # Whatever a page asks of anybody else fails the test.
+    context.on("request", lambda request: _note_strangers(site, request.url))
+    page = context.new_page()
     page.goto(site.address)
     page.fill("#id_login", username)
     page.fill("#id_password", site.password)
