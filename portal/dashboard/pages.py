@@ -25,7 +25,7 @@ from portal.scans.claims import PatientClaim
 from portal.scans.errors import IntakeError
 from portal.scans.models import UploadState
 
-ROWS_PER_PAGE = 50
+ROWS_PER_PAGE, TILES_PER_PAGE = 50, 60
 
 
 @login_required
@@ -53,6 +53,26 @@ def worklist(request: UserRequest) -> HttpResponse:
         "teams": request.user.care_teams.all(),
     }
     return render(request, "dashboard/worklist.html", context)
+
+
+@login_required
+@require_GET
+def ward(request: UserRequest) -> HttpResponse:
+    """A care team's patients as tiles, those to read first on top, for a look from across the room."""
+    teams = list(request.user.care_teams.order_by("name"))
+    asked = request.GET.get("team", "")
+    team = next((one for one in teams if str(one.pk) == asked), teams[0] if teams else None)
+    standing = worklist_page(
+        request.user, team=str(team.pk) if team else "", number=request.GET.get("page"), size=TILES_PER_PAGE
+    )
+    context = {
+        "team": team,
+        "teams": teams,
+        "page": standing.page,
+        "rows": worklist_rows(standing.is_unread),
+        "counts": {name: standing.counts[part] for part, name in FILTER_NAMES.items()},
+    }
+    return render(request, "dashboard/ward.html", context)
 
 
 @login_required

@@ -6,6 +6,7 @@ from portal.dashboard import pages, patient, report, viewer
 
 urlpatterns = [
     path("", pages.worklist, name="worklist"),
+    path("ward/", pages.ward, name="ward"),
     path("patients/<uuid:pk>/", patient.patient_page, name="patient"),
     path("patients/<uuid:pk>/acknowledge/", patient.acknowledge_flag, name="acknowledge"),
     path("patients/<uuid:pk>/events/", patient.treatment_event, name="treatment_event"),

@@ -20,6 +20,9 @@ from portal.scans.models import Scan, Segmentation
 from portal.scans.selectors import timeline_of
 from portal.scans.wording import LOBE_NAMES
 
+#: Pictures beside the axial one, and the sides at which letters of orientation stand.
+PLANES, SIDES = ("coronal", "sagittal"), ("left", "right", "top", "bottom")
+
 
 @login_required
 @require_GET
@@ -27,7 +30,7 @@ def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
     """Every slice with its masks, and the figures beside it."""
     scan = get_object_or_404(visible_scans(request.user).select_related("patient"), pk=pk)
     record_view(request, scan, patient=scan.patient)
-    revision = _asked_revision(request, scan) or current_segmentation(scan)
+    revision = _asked_revision(request, scan, "revision") or current_segmentation(scan)
     figures = revision.measurement.details if revision else None
     timeline = timeline_of(scan.patient)
     changes = [change for change in timeline.assessment.changes if change.after.scan == str(scan.pk)]
@@ -35,6 +38,7 @@ def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
     place = next((i for i, other in enumerate(dated) if other.pk == scan.pk), None)
     earlier = dated[:place] if place else []
     compared = _asked_prior(request, earlier)
+    beside = None if compared or not has_volume(scan) else _asked_revision(request, scan, "beside")
     if compared is not None:
         record_view(request, compared, patient=scan.patient)
     return render(
@@ -55,16 +59,53 @@ def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
             "following": dated[place + 1] if place is not None and place + 1 < len(dated) else None,
             "earlier": [(other, _hours_between(other, scan)) for other in reversed(earlier)],
             "compared": compared,
+            "beside": beside,
+            "both": _both(revision, beside),
+            "planes": PLANES,
+            "sides": SIDES,
             "data": _viewer_data(scan, revision, figures)
-            | {"compare": _compare_data(scan, compared), "edit": _edit_data(request, scan, revision, compared)},
+            | {
+                "compare": _compare_data(scan, compared),
+                "beside": {"masks": _mask_urls(scan, beside)} if beside else None,
+                "edit": None if compared or beside else _edit_data(request, scan, revision),
+            },
         },
     )
 
 
-def _asked_revision(request: UserRequest, scan: Scan) -> Segmentation | None:
-    number = request.GET.get("revision", "")
+def _asked_revision(request: UserRequest, scan: Scan, name: str) -> Segmentation | None:
+    number = request.GET.get(name, "")
     found = scan.segmentations.filter(number=int(number)) if number.isdigit() else scan.segmentations.none()
     return found.select_related("measurement").first()
+
+
+#: Figures of two revisions side by side: name, and where `measurements.json` has them.
+BOTH: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Infected, ml", ("infected_ml",)),
+    ("Ground-glass, ml", ("composition", "ground_glass_ml")),
+    ("Consolidation, ml", ("composition", "consolidation_ml")),
+    ("Effusion, ml", ("composition", "effusion_ml")),
+    ("Lung, ml", ("lung_ml",)),
+    ("PoIR, %", ("poi_percent",)),
+    ("Score of 25", ("severity_score",)),
+)
+
+
+def _both(revision: Segmentation | None, beside: Segmentation | None) -> list[tuple[str, float, float, float]]:
+    """Name, value of each revision and the difference."""
+    if revision is None or beside is None:
+        return []
+    rows = []
+    for name, path in BOTH:
+        one, other = (_value(made.measurement.details, path) for made in (revision, beside))
+        rows.append((name, one, other, other - one))
+    return rows
+
+
+def _value(figures: Any, path: tuple[str, ...]) -> float:
+    for key in path:
+        figures = figures[key]
+    return float(figures)
 
 
 def _hours_between(earlier: Scan, later: Scan) -> float | None:
@@ -94,11 +135,9 @@ def _compare_data(scan: Scan, prior: Scan | None) -> dict[str, Any] | None:
     }
 
 
-def _edit_data(
-    request: UserRequest, scan: Scan, revision: Segmentation | None, compared: Scan | None
-) -> dict[str, Any] | None:
-    """What the script needs to correct masks; None for those who may not, beside a prior, and on an old revision."""
-    if revision is None or compared is not None or not request.user.is_radiologist:
+def _edit_data(request: UserRequest, scan: Scan, revision: Segmentation | None) -> dict[str, Any] | None:
+    """What the script needs to correct masks; None for those who may not, and on an old revision."""
+    if revision is None or not request.user.is_radiologist:
         return None
     if revision != current_segmentation(scan):
         return None

@@ -146,6 +146,59 @@ def test_another_pipeline_gives_a_revision_and_networks_explain_themselves(page:
     expect(revisions).to_contain_text("hu-baseline", timeout=JOB_MS)
     current = revisions.locator("li", has=page.locator("[aria-current=true]"))
     expect(current).not_to_contain_text("hu-baseline")
+    revisions.locator("li", has_text="hu-baseline").get_by_role("link", name="side by side").click()
+    expect(page.locator("[data-agreement]")).to_contain_text("agree by Dice", timeout=30_000)
+    expect(page.get_by_role("table", name="Side by side")).to_contain_text("hu-baseline")
+    page.get_by_role("link", name="Close the second picture").click()
+    expect(page.locator("[data-beside]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("graphics", ["webgl", "no-webgl"])
+def test_planes_cross_where_one_clicks_and_slices_are_measured(
+    browsers: dict[str, Browser], site: Site, uploaded: str, graphics: str
+) -> None:
+    page = log_in(browsers[graphics], site)
+    page.goto(uploaded)
+    page.get_by_role("link", name="Open the later scan").click()
+    expect(page.locator("[data-picture]")).to_have_attribute("data-ready", "masks", timeout=30_000)
+    page.keyboard.press("p")
+    planes = page.locator("[data-planes]")
+    expect(planes).to_have_attribute("data-drawn", re.compile(r"\d+ 128 128"))
+    picture = page.locator("[data-picture]").bounding_box()
+    assert picture
+    page.mouse.click(picture["x"] + 0.4 * picture["width"], picture["y"] + 0.4 * picture["height"])
+    expect(planes).not_to_have_attribute("data-drawn", re.compile(r"\d+ 128 128"))
+    expect(page).to_have_url(re.compile(r"planes=\d+\.\d+"))
+    before = page.locator("[data-position]").text_content()
+    page.get_by_label("Coronal plane").click(position={"x": 100, "y": 60})
+    expect(page.locator("[data-position]")).not_to_have_text(before or "")
+    drawn = planes.get_attribute("data-drawn") or ""
+    page.reload()
+    expect(page.locator("[data-planes]")).to_have_attribute("data-drawn", drawn, timeout=30_000)
+    marks = page.locator("[data-marks]")
+    for key, text in (("t", r"Ruler, slice \d+: [\d.]+ mm"), ("o", r"Region, slice \d+: −?\d+ ± \d+ HU")):
+        page.keyboard.press(key)
+        page.mouse.move(picture["x"] + 150, picture["y"] + 200)
+        page.mouse.down()
+        page.mouse.move(picture["x"] + 220, picture["y"] + 260, steps=3)
+        page.mouse.up()
+        expect(marks).to_contain_text(re.compile(text))
+    page.keyboard.press("Backspace")
+    expect(marks.get_by_role("listitem")).to_have_count(1)
+    page.keyboard.press("k")
+    now = page.locator("[data-position]").text_content()
+    expect(page.locator("[data-position]")).not_to_have_text(now or "")
+    page.keyboard.press("k")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    page.context.close()
+
+
+def test_the_ward_shows_each_patient_as_a_tile(page: Page, uploaded: str) -> None:
+    page.get_by_role("link", name="Ward", exact=True).click()
+    tile = page.get_by_role("link", name=re.compile("Growing, Gail"))
+    expect(tile).to_contain_text("in 44 h")
+    tile.click()
+    expect(page.get_by_role("heading", name="Growing, Gail")).to_be_visible()
 
 
 def test_acknowledging_closes_the_flag_and_keeps_it_in_the_history(page: Page, uploaded: str) -> None:
@@ -187,8 +240,8 @@ def address_of(path: str, page: Page, site: Site, patient: str) -> str:
 @pytest.mark.parametrize(
     "path",
     [
-        *("/", "/upload/", "/help/", "/models/", "/accounts/login/", "/accounts/2fa/"),
-        *("patient", "patient/priors/", "scan/report/", "scan/deliveries/"),
+        *("/", "/ward/", "/upload/", "/help/", "/models/", "/accounts/login/", "/accounts/2fa/"),
+        *("patient", "patient/priors/", "scan", "scan/report/", "scan/deliveries/"),
     ],
 )
 def test_pages_are_accessible(browsers: dict[str, Browser], site: Site, uploaded: str, path: str, scheme: str) -> None:

@@ -53,7 +53,18 @@ def addresses(patient, clinician, tmp_path) -> dict[str, str]:
     found["fhir_search"] = f"{reverse('fhir_search', args=['Observation'])}?patient={patient.pk}"
     found["fhir_resource"] = reverse("fhir_resource", args=["Patient", patient.pk])
     found["scan_mask"] = reverse("scan_mask", args=[scan.pk, "lung"])
-    for name in ("worklist", "upload_page", "help", "models", "audit", "schema", "uploads", "pipelines", "patients"):
+    for name in (
+        "worklist",
+        "ward",
+        "upload_page",
+        "help",
+        "models",
+        "audit",
+        "schema",
+        "uploads",
+        "pipelines",
+        "patients",
+    ):
         found[name] = reverse(name)
     return found | dicomweb_addresses()
 

@@ -2,6 +2,7 @@
 
 import { isOpen, type Job, jobText } from "../shared/jobs";
 import { api, required } from "../shared/page";
+import type { Companion } from "./beside";
 import { clamp, flipIndex, type Grid } from "./geometry";
 import type { Layers } from "./layers";
 import { fetchLabels } from "./nifti";
@@ -47,7 +48,7 @@ export function linkedImage(
 }
 
 /** The second picture and the panel of figures. */
-export class Comparison {
+export class Comparison implements Companion {
   private readonly stage: Stage;
   private registration: Registration | null = null;
   private offset = 0;

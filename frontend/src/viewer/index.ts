@@ -2,11 +2,15 @@
 
 import { followJobs, isOpen, type Job, jobText } from "../shared/jobs";
 import { api, pageData, required } from "../shared/page";
+import { Beside, type BesideData, type Companion } from "./beside";
 import { type CompareData, Comparison } from "./compare";
 import { borderLetters, clamp, flipIndex, type Grid, pointOf } from "./geometry";
 import { defaultLayers, LAYERS, type LayerName } from "./layers";
+import { Cine } from "./cine";
 import { type EditData, Editor } from "./editor";
+import { Marks } from "./marks";
 import { fetchLabelFile, fetchLabels } from "./nifti";
+import { Planes } from "./planes";
 import { Stage } from "./stage";
 import { fromHash, PRESETS, toHash } from "./state";
 import { drawStrip } from "./strip";
@@ -20,6 +24,7 @@ interface ViewerData {
   infectedBySliceMl: number[];
   job: Job | null;
   compare: CompareData | null;
+  beside: BesideData | null;
   /** Null for people who may not correct masks, and beside a prior. */
   edit: EditData | null;
 }
@@ -55,9 +60,31 @@ const stage = new Stage(
   { loaded: (n) => showLoaded(n), shown: () => showPosition() },
 );
 
-const comparison = data.compare
-  ? new Comparison(data.compare, data.grid, layers, (growth) => stage.setGrowth(growth))
+const beside = data.beside
+  ? new Beside(data.beside, { scan: data.scan, framesUrl: data.framesUrl, grid: data.grid }, layers)
   : null;
+/** What stands beside the scan: a prior, or the scan with other masks. */
+const companion: Companion | null = data.compare
+  ? new Comparison(data.compare, data.grid, layers, (growth) => stage.setGrowth(growth))
+  : beside;
+
+const planes = companion
+  ? null
+  : new Planes(
+      {
+        grid: data.grid,
+        sliceOf: (index) => stage.sliceOf(index),
+        labels: () => stage.shownLabels,
+        growth: () => stage.shownGrowth,
+      },
+      layers,
+      (at) => {
+        go(flipIndex(data.grid, at.slice));
+        stage.setCrossing(at);
+      },
+    );
+const marks = new Marks(stage, (image) => go(image));
+const cine = new Cine(() => go((view.image + 1) % count));
 
 let editor: Editor | null = null;
 
@@ -72,7 +99,25 @@ function go(image: number): void {
   view.image = clamp(image, 0, count - 1);
   slider.value = String(view.image + 1);
   void stage.show(view.image);
-  void comparison?.follow(view.image);
+  void companion?.follow(view.image);
+  planes?.move({ slice: flipIndex(data.grid, view.image) });
+  remember();
+}
+
+/** Show or hide the other planes, crossing where they crossed last. */
+function showPlanes(isOn: boolean): void {
+  if (planes === null) return;
+  planes.show(isOn);
+  stage.setCrossing(isOn ? planes.at : null);
+  required("[data-open-planes]").setAttribute("aria-pressed", String(isOn));
+  remember();
+}
+
+function crossAt(clientX: number, clientY: number): void {
+  const at = stage.voxelAt(clientX, clientY);
+  if (planes === null || !planes.isOn || at === null) return;
+  planes.move(at);
+  stage.setCrossing(planes.at);
   remember();
 }
 
@@ -92,13 +137,15 @@ function displayedProfile(): number[] {
 function showLoaded(n: number): void {
   loadedBar.value = n;
   loadedBar.hidden = n >= count;
+  planes?.redraw();
 }
 
 function setWindow(width_hu: number, level_hu: number): void {
   view.width_hu = clamp(width_hu, 1, 4000);
   view.level_hu = clamp(level_hu, -1200, 3000);
   stage.setWindow(view.width_hu, view.level_hu);
-  comparison?.setWindow(view.width_hu, view.level_hu);
+  companion?.setWindow(view.width_hu, view.level_hu);
+  planes?.setWindow(view.width_hu, view.level_hu);
   windowText.textContent = `W ${Math.round(view.width_hu)} L ${Math.round(view.level_hu)}`;
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-preset]")) {
     const preset = PRESETS[button.dataset.preset ?? ""];
@@ -113,7 +160,11 @@ function remember(): void {
   clearTimeout(remembering);
   remembering = window.setTimeout(() => {
     const shown = LAYERS.filter((name) => layers[name].visible);
-    history.replaceState(null, "", toHash({ ...view, image: view.image + 1, layers: shown }));
+    history.replaceState(
+      null,
+      "",
+      toHash({ ...view, image: view.image + 1, layers: shown, planes: planes?.isOn ? planes.at : null }),
+    );
   }, 200);
 }
 
@@ -127,17 +178,18 @@ function toggle(name: LayerName, visible = !layers[name].visible): void {
 
 function repaint(): void {
   stage.repaint();
-  comparison?.repaint();
+  companion?.repaint();
+  planes?.redraw();
 }
 
 function zoomBy(factor: number): void {
   stage.zoomBy(factor);
-  comparison?.zoomBy(factor);
+  companion?.zoomBy(factor);
 }
 
 function reset(): void {
   stage.reset();
-  comparison?.reset();
+  companion?.reset();
 }
 
 function wireControls(): void {
@@ -162,6 +214,7 @@ function wireControls(): void {
     button.addEventListener("click", () => usePreset(button.dataset.preset ?? "lung"));
   }
   required("[data-reset]").addEventListener("click", () => reset());
+  document.querySelector("[data-open-planes]")?.addEventListener("click", () => showPlanes(!planes?.isOn));
   required("[data-open-help]").addEventListener("click", () => help.showModal());
   document.querySelector("[data-open-explanation]")?.addEventListener("click", () => explain());
   const letters = borderLetters(data.grid);
@@ -208,7 +261,11 @@ function usePreset(name: string): void {
   if (preset) setWindow(preset.width_hu, preset.level_hu);
 }
 
+/** A press that ends this near to where it began is a click. */
+const CLICK_PX = 3;
+
 function wirePointer(): void {
+  let pressedAt: [number, number] = [0, 0];
   picture.addEventListener("wheel", (event) => {
     event.preventDefault();
     if (event.ctrlKey) zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
@@ -217,13 +274,24 @@ function wirePointer(): void {
   picture.addEventListener("contextmenu", (event) => event.preventDefault());
   picture.addEventListener("pointerdown", (event) => {
     picture.setPointerCapture(event.pointerId);
-    if (editor?.isOn && event.button === 0 && !event.shiftKey) editor.begin(event.clientX, event.clientY);
+    pressedAt = [event.clientX, event.clientY];
+    cine.stop();
+    if (event.button !== 0 || event.shiftKey) return;
+    if (marks.tool !== "window") marks.begin(event.clientX, event.clientY);
+    else if (editor?.isOn) editor.begin(event.clientX, event.clientY);
   });
-  picture.addEventListener("pointerup", () => editor?.end());
+  picture.addEventListener("pointerup", (event) => {
+    if (marks.tool !== "window") marks.end(event.clientX, event.clientY);
+    else if (editor?.isOn) editor.end();
+    else if (Math.hypot(event.clientX - pressedAt[0], event.clientY - pressedAt[1]) < CLICK_PX)
+      crossAt(event.clientX, event.clientY);
+  });
   picture.addEventListener("pointermove", (event) => {
     const hu = stage.huAt(event.clientX, event.clientY);
     huText.textContent = hu === null ? "" : `${hu} HU`;
-    if (event.buttons === 1 && !event.shiftKey && editor?.isOn) {
+    if (event.buttons === 1 && !event.shiftKey && marks.tool !== "window") {
+      marks.move(event.clientX, event.clientY);
+    } else if (event.buttons === 1 && !event.shiftKey && editor?.isOn) {
       editor.move(event.clientX, event.clientY);
     } else if (event.buttons === 1 && !event.shiftKey) {
       setWindow(view.width_hu + 4 * event.movementX, view.level_hu + 3 * event.movementY);
@@ -231,7 +299,7 @@ function wirePointer(): void {
       zoomBy(1 - event.movementY / 200);
     } else if (event.buttons === 4 || event.buttons === 1) {
       stage.panBy(event.movementX, event.movementY);
-      comparison?.panBy(event.movementX, event.movementY);
+      companion?.panBy(event.movementX, event.movementY);
     }
   });
 }
@@ -260,6 +328,11 @@ const KEYS: Record<string, () => void> = {
   "-": () => zoomBy(1 / 1.2),
   r: () => reset(),
   x: () => explain(),
+  p: () => showPlanes(!planes?.isOn),
+  t: () => marks.choose("ruler"),
+  o: () => marks.choose("ellipse"),
+  Backspace: () => marks.removeLast(),
+  k: () => cine.toggle(),
   u: () => editor?.step("undo"),
   y: () => editor?.step("redo"),
   "?": () => help.showModal(),
@@ -314,11 +387,17 @@ async function start(): Promise<void> {
     return;
   }
   await stage.start(view.image);
-  await comparison?.start(view.image);
+  await companion?.start(view.image);
   setWindow(view.width_hu, view.level_hu);
   picture.dataset.ready = "image";
   wirePointer();
   wireKeys();
+  if (remembered.planes && planes) {
+    const [, rows, columns] = data.grid.shape_zyx;
+    const { row, column } = remembered.planes;
+    planes.move({ row: clamp(row, 0, rows - 1), column: clamp(column, 0, columns - 1) });
+    showPlanes(true);
+  }
   if (data.masks === null) return;
   const voxels = data.grid.shape_zyx.reduce((a, b) => a * b, 1);
   const [lobes, infection] = await Promise.all([
@@ -326,6 +405,8 @@ async function start(): Promise<void> {
     fetchLabelFile(data.masks.infection, voxels),
   ]);
   stage.setLabels({ lobes, infection: infection.labels });
+  planes?.redraw();
+  beside?.compareWith(infection.labels);
   if (data.edit) editor = new Editor(data.edit, stage, infection, lobes);
   picture.dataset.ready = "masks";
 }

@@ -1,13 +1,20 @@
 /** The picture: Cornerstone draws the slice, a canvas of ours draws the masks over it, with or without WebGL. */
 
-import { Enums, init, RenderingEngine, setUseCPURendering, type Types } from "@cornerstonejs/core";
+import { cache, Enums, init, RenderingEngine, setUseCPURendering, type Types } from "@cornerstonejs/core";
 import { flipIndex, type Grid, outwards, pointOf, type Vec3 } from "./geometry";
 import { type Layers, paint } from "./layers";
+import type { Spot } from "./measure";
 import { imageIdOf, Prefetcher, registerSeries, type Series } from "./loader";
 
 export interface Labels {
   lobes: Uint8Array;
   infection: Uint8Array;
+}
+
+/** For drawing over the shown slice, in CSS pixels. */
+export interface Pen {
+  context: CanvasRenderingContext2D;
+  toScreen(at: Spot): [number, number];
 }
 
 /** One for all pictures of the page: each engine holds several WebGL contexts, of which browsers allow sixteen. */
@@ -22,6 +29,8 @@ async function sharedEngine(): Promise<RenderingEngine> {
   return engine;
 }
 
+let pictures = 0;
+
 /** Whether this browser can draw with WebGL 2. */
 export function hasWebGl(): boolean {
   return document.createElement("canvas").getContext("webgl2") !== null;
@@ -33,6 +42,8 @@ export class Stage {
   private engine!: RenderingEngine;
   private labels: Labels | null = null;
   private growth: Uint8Array | undefined;
+  private drawing: (pen: Pen, slice: number) => void = () => {};
+  private crossing: Spot | null = null;
   private readonly maskCanvas = document.createElement("canvas");
   private painted = -1;
   private prefetcher!: Prefetcher;
@@ -58,7 +69,8 @@ export class Stage {
   async start(image: number): Promise<void> {
     this.engine = await sharedEngine();
     registerSeries(this.series);
-    const viewportId = `axial-${this.series.scan}`;
+    // The same scan may stand there twice.
+    const viewportId = `axial-${pictures++}`;
     this.engine.enableElement({
       viewportId,
       type: Enums.ViewportType.STACK,
@@ -108,6 +120,36 @@ export class Stage {
     this.repaint();
   }
 
+  /** What is drawn over the masks of a slice. */
+  setDrawing(drawing: (pen: Pen, slice: number) => void): void {
+    this.drawing = drawing;
+  }
+
+  /** Where the other planes cross the shown slice; null: they are not shown. */
+  setCrossing(at: Spot | null): void {
+    this.crossing = at;
+    this.redraw();
+  }
+
+  /** Draw what lies over the picture anew. */
+  redraw(): void {
+    this.drawMasks();
+  }
+
+  /** HU of a slice by volume index, row by row; undefined before it is there. */
+  sliceOf(index: number): ArrayLike<number> | undefined {
+    const image = cache.getImage(imageIdOf(this.series, index)) as Types.IImage | undefined;
+    return image?.getPixelData();
+  }
+
+  get shownLabels(): Labels | null {
+    return this.labels;
+  }
+
+  get shownGrowth(): Uint8Array | undefined {
+    return this.growth;
+  }
+
   /** After a change of layers. */
   repaint(): void {
     this.painted = -1;
@@ -144,6 +186,12 @@ export class Stage {
 
   /** Voxel under a point of the screen; null outside the image. */
   voxelAt(clientX: number, clientY: number): { slice: number; row: number; column: number } | null {
+    const at = this.pointAt(clientX, clientY);
+    return at && { slice: at.slice, row: Math.round(at.row), column: Math.round(at.column) };
+  }
+
+  /** Point of the shown slice under a point of the screen, between voxels too; null outside the image. */
+  pointAt(clientX: number, clientY: number): { slice: number; row: number; column: number } | null {
     const box = this.element.getBoundingClientRect();
     const world = this.viewport.canvasToWorld([clientX - box.left, clientY - box.top]);
     const index = flipIndex(this.grid, this.current);
@@ -152,14 +200,14 @@ export class Stage {
     const [, rows, columns] = this.grid.shape_zyx;
     const row = this.steps(offset, 1);
     const column = this.steps(offset, 2);
-    if (row < 0 || column < 0 || row >= rows || column >= columns) return null;
+    if (row < -0.5 || column < -0.5 || row >= rows - 0.5 || column >= columns - 0.5) return null;
     return { slice: index, row, column };
   }
 
   private steps(offset: Vec3, axis: 1 | 2): number {
     const direction = this.grid.axes_zyx_lps[axis];
     const along = offset[0] * direction[0] + offset[1] * direction[1] + offset[2] * direction[2];
-    return Math.round(along / this.grid.spacing_zyx_mm[axis]);
+    return along / this.grid.spacing_zyx_mm[axis];
   }
 
   private resize(): void {
@@ -178,8 +226,31 @@ export class Stage {
     if (context === null) return;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.overlay.width, this.overlay.height);
-    if (this.labels === null) return;
     const shown = this.viewport.getCurrentImageIdIndex();
+    if (this.labels !== null) this.drawLabels(context, shown, scale);
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    const index = flipIndex(this.grid, shown);
+    const toScreen = ({ row, column }: Spot): [number, number] => {
+      const [x, y] = this.viewport.worldToCanvas(pointOf(this.grid, [index, row, column]));
+      return [x, y];
+    };
+    if (this.crossing !== null) this.drawCrossing({ context, toScreen }, this.crossing);
+    this.drawing({ context, toScreen }, index);
+  }
+
+  private drawCrossing({ context, toScreen }: Pen, at: Spot): void {
+    const [, rows, columns] = this.grid.shape_zyx;
+    context.strokeStyle = getComputedStyle(this.overlay).getPropertyValue("--crosshair");
+    context.lineWidth = 1;
+    context.beginPath();
+    context.moveTo(...toScreen({ row: at.row, column: -0.5 }));
+    context.lineTo(...toScreen({ row: at.row, column: columns - 0.5 }));
+    context.moveTo(...toScreen({ row: -0.5, column: at.column }));
+    context.lineTo(...toScreen({ row: rows - 0.5, column: at.column }));
+    context.stroke();
+  }
+
+  private drawLabels(context: CanvasRenderingContext2D, shown: number, scale: number): void {
     this.paintSlice(flipIndex(this.grid, shown));
     // The image's corner and its two edges on the canvas give the transform for the mask.
     const index = flipIndex(this.grid, shown);

@@ -8,6 +8,8 @@ export interface ViewState {
   width_hu: number;
   level_hu: number;
   layers: LayerName[];
+  /** Row and column in which the other planes cross; null: they are not shown. */
+  planes: { row: number; column: number } | null;
 }
 
 export const PRESETS: Record<string, { name: string; width_hu: number; level_hu: number }> = {
@@ -23,6 +25,7 @@ export function toHash(state: ViewState): string {
     ww: String(Math.round(state.width_hu)),
     wl: String(Math.round(state.level_hu)),
     layers: state.layers.join("."),
+    ...(state.planes ? { planes: `${state.planes.row}.${state.planes.column}` } : {}),
   };
   return `#${new URLSearchParams(parts)}`;
 }
@@ -39,9 +42,11 @@ export function fromHash(hash: string): Partial<ViewState> {
   if (level !== undefined) state.level_hu = level;
   const layers = values.get("layers");
   if (layers !== null) state.layers = LAYERS.filter((name) => layers.split(".").includes(name));
+  const [row, column] = (values.get("planes") ?? "").split(".").map(whole);
+  if (row !== undefined && column !== undefined) state.planes = { row, column };
   return state;
 }
 
-function whole(text: string | null): number | undefined {
-  return text !== null && /^-?\d+$/.test(text) ? Number(text) : undefined;
+function whole(text: string | null | undefined): number | undefined {
+  return text != null && /^-?\d+$/.test(text) ? Number(text) : undefined;
 }

@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { agreement } from "./beside";
 import { Canvas } from "./brush";
 import { linkedImage } from "./compare";
 import { borderLetters, flipIndex, type Grid, letterOf, outwards, pointOf } from "./geometry";
 import { defaultLayers, paint } from "./layers";
+import { figuresOf, lengthMm, regionFigures } from "./measure";
 import { labelsOf } from "./nifti";
+import { ABSENT_HU, cut, cutLetters, shade, sizeMm, sizeOf } from "./reformat";
 import { fromHash, toHash } from "./state";
 import { shares } from "./strip";
 
@@ -89,10 +92,110 @@ describe("masks", () => {
   });
 });
 
+describe("planes", () => {
+  const area = AXIAL.shape_zyx[1] * AXIAL.shape_zyx[2];
+  /** Each voxel says where it is: slice, row and column as one number. */
+  const sliceOf = (index: number) =>
+    Int16Array.from({ length: area }, (_, i) => 100 * index + 10 * Math.floor(i / 5) + (i % 5));
+  const at = { slice: 4, row: 2, column: 3 };
+
+  it("cut coronally from right to left, head on top", () => {
+    const { width, height } = sizeOf("coronal", AXIAL);
+    const hu = cut("coronal", AXIAL, at, sliceOf, new Int16Array(width * height), ABSENT_HU);
+    expect([...hu.subarray(0, width)]).toEqual([920, 921, 922, 923, 924]);
+    expect([...hu.subarray(-width)]).toEqual([20, 21, 22, 23, 24]);
+  });
+  it("cut sagittally from front to back", () => {
+    const { width, height } = sizeOf("sagittal", AXIAL);
+    const hu = cut("sagittal", AXIAL, at, sliceOf, new Int16Array(width * height), ABSENT_HU);
+    expect([...hu.subarray(0, width)]).toEqual([903, 913, 923, 933]);
+  });
+  it("say where slices have not arrived", () => {
+    const { width, height } = sizeOf("coronal", AXIAL);
+    const some = (index: number) => (index === 9 ? undefined : sliceOf(index));
+    const hu = cut("coronal", AXIAL, at, some, new Int16Array(width * height), ABSENT_HU);
+    expect(hu[0]).toBe(ABSENT_HU);
+    const rgba = new Uint8ClampedArray(4 * hu.length);
+    shade(hu, 1500, -600, rgba);
+    expect([...rgba.subarray(0, 4)]).toEqual([14, 14, 30, 255]);
+  });
+  it("are as large as the patient", () => {
+    expect(sizeMm("coronal", AXIAL)).toEqual({ width: 3.5, height: 20 });
+    expect(sizeMm("sagittal", AXIAL)).toEqual({ width: 2, height: 20 });
+  });
+  it("name their sides, of a prone patient too", () => {
+    expect(cutLetters("coronal", AXIAL)).toEqual({ left: "R", right: "L", top: "H", bottom: "F" });
+    expect(cutLetters("sagittal", AXIAL)).toEqual({ left: "A", right: "P", top: "H", bottom: "F" });
+    expect(cutLetters("sagittal", PRONE)).toEqual({ left: "P", right: "A", top: "H", bottom: "F" });
+  });
+  it("are shaded by the window", () => {
+    const rgba = new Uint8ClampedArray(12);
+    shade(Int16Array.from([-2000, -600, 2000]), 1500, -600, rgba);
+    expect([rgba[0], rgba[4], rgba[8]]).toEqual([0, 128, 255]);
+  });
+});
+
+describe("measuring", () => {
+  it("gives lengths in mm whatever the pixels' shape", () => {
+    expect(lengthMm(AXIAL, { row: 0, column: 0 }, { row: 3, column: 0 })).toBeCloseTo(1.5);
+    expect(lengthMm(AXIAL, { row: 0, column: 0 }, { row: 0, column: 2 })).toBeCloseTo(1.4);
+  });
+  const grid: Grid = { ...AXIAL, shape_zyx: [1, 41, 41], spacing_zyx_mm: [1, 1, 1] };
+  const disc = {
+    kind: "ellipse",
+    slice: 0,
+    from: { row: 10, column: 5 },
+    to: { row: 30, column: 35 },
+  } as const;
+  it("takes the pixels inside an ellipse and no others", () => {
+    const pixels = Int16Array.from({ length: 41 * 41 }, (_, i) => {
+      const row = (Math.floor(i / 41) - 20) / 10;
+      const column = ((i % 41) - 20) / 15;
+      return row * row + column * column <= 1.001 ? -500 : 3000;
+    });
+    const found = regionFigures(grid, disc, pixels);
+    expect(found).toMatchObject({ mean_hu: -500, sd_hu: 0, min_hu: -500, max_hu: -500 });
+    expect((found?.area_mm2 ?? 0) / (Math.PI * 10 * 15)).toBeCloseTo(1, 1);
+  });
+  it("knows mean and spread", () => {
+    const small = {
+      kind: "ellipse",
+      slice: 0,
+      from: { row: 0, column: 0 },
+      to: { row: 0, column: 3 },
+    } as const;
+    const found = regionFigures(
+      grid,
+      small,
+      Int16Array.from({ length: 41 * 41 }, (_, i) => i),
+    );
+    expect(found).toMatchObject({ mean_hu: 1.5, min_hu: 0, max_hu: 3, pixels: 4 });
+    expect(found?.sd_hu).toBeCloseTo(Math.sqrt(1.25));
+  });
+  it("says so when nothing lies inside", () => {
+    const gone = {
+      kind: "ellipse",
+      slice: 0,
+      from: { row: -9, column: -9 },
+      to: { row: -5, column: -5 },
+    } as const;
+    expect(figuresOf(grid, gone, new Int16Array(41 * 41))).toBe("no pixel");
+  });
+});
+
+describe("two revisions", () => {
+  it("agree by the overlap of what is infected, effusion apart", () => {
+    expect(agreement(Uint8Array.from([0, 1, 2, 3, 4]), Uint8Array.from([0, 1, 0, 0, 1]))).toBeCloseTo(0.8);
+    expect(agreement(Uint8Array.from([0, 3]), Uint8Array.from([0, 0]))).toBeNull();
+  });
+});
+
 describe("the URL", () => {
   it("remembers the view", () => {
     const state = { image: 12, width_hu: 1500, level_hu: -600, layers: ["lung", "consolidation"] as const };
-    expect(fromHash(toHash({ ...state, layers: [...state.layers] }))).toEqual(state);
+    const planes = { row: 210, column: 300 };
+    expect(fromHash(toHash({ ...state, layers: [...state.layers], planes }))).toEqual({ ...state, planes });
+    expect(fromHash(toHash({ ...state, layers: [...state.layers], planes: null }))).toEqual(state);
   });
   it("ignores what it cannot read", () => {
     expect(fromHash("#slice=zero&ww=-4&layers=lung.nonsense")).toEqual({ layers: ["lung"] });

@@ -4,11 +4,12 @@ import pytest
 from django.urls import reverse
 
 from inference.catalogue import catalogue
-from portal.patients.models import Patient
+from portal.patients.models import CareTeam, Patient
 from portal.scans.files import volume_key
 from portal.scans.models import Scan
 from portal.scans.storage import path_of
 from tests.factories import make_result, make_scan
+from tests.portal.results import measured_scan
 
 
 @pytest.fixture
@@ -135,3 +136,34 @@ def test_the_worklist_is_filtered_by_flag_unread_and_team(
     assert names("?show=nonsense") == (True, True)
     assert names(f"?team={team.pk}") == (True, True)
     assert names(f"?team={stranger.care_teams.get().pk}") == (False, False), "another ward's name opens nothing"
+
+
+def test_the_ward_shows_the_patients_of_one_team(as_clinician, clinician, growing, stranger, team, tmp_path) -> None:
+    elsewhere = Patient.objects.create(mrn="ELSE", name="Elsewhere, Eve")
+    other = CareTeam.objects.create(name="Zebra ward")
+    other.members.add(clinician)
+    elsewhere.care_teams.add(other)
+    first = as_clinician.get("/ward/").content.decode()
+    assert growing.name in first
+    assert 'data-flag="rapid-growth"' in first
+    assert "Elsewhere, Eve" not in first
+    second = as_clinician.get(f"/ward/?team={other.pk}").content.decode()
+    assert "Elsewhere, Eve" in second
+    assert growing.name not in second
+    foreign = as_clinician.get(f"/ward/?team={stranger.care_teams.get().pk}").content.decode()
+    assert "Ward 9" not in foreign
+
+
+def test_two_revisions_stand_side_by_side_with_their_figures(as_clinician, patient, clinician, tmp_path) -> None:
+    scan = measured_scan(patient, clinician, tmp_path)
+    make_result(scan, tmp_path, 42.0, pipeline={"name": "hu-baseline", "version": "1.0", "sha256": "b" * 64})
+    page = as_clinician.get(reverse("scan", args=[scan.pk]), {"revision": 1, "beside": 2})
+    assert page.context["data"]["beside"]["masks"]["infection"].endswith("?revision=2")
+    assert page.context["data"]["edit"] is None
+    (infected, *_) = page.context["both"]
+    assert infected[0] == "Infected, ml"
+    assert infected[2] == pytest.approx(42.0)
+    assert infected[3] == pytest.approx(infected[2] - infected[1])
+    assert "Side by side" in page.content.decode()
+    alone = as_clinician.get(reverse("scan", args=[scan.pk]), {"beside": "99"})
+    assert alone.context["data"]["beside"] is None
