@@ -8,8 +8,10 @@ import plotly.graph_objects as go
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.jobs.catalogue import known_error
 from portal.patients.models import TreatmentEvent
 from portal.scans.growth import Change
+from portal.scans.models import Origin
 from portal.scans.selectors import Timeline, TimelinePoint
 from portal.scans.wording import change_sentence
 
@@ -19,7 +21,7 @@ KINDS = (
     ("consolidation_ml", "Consolidation", "#d95f0e"),
 )
 INFECTED, LUNG, EFFUSION, ALARM = "#1f6f8b", "#3f9bd1", "#cc79a7", "#c4314b"
-EVENT = "#7a5195"
+EVENT, BAND = "#7a5195", "rgba(31, 111, 139, 0.16)"
 LOBES = (("RUL", "#0072b2"), ("RML", "#e69f00"), ("RLL", "#009e73"), ("LUL", "#56b4e9"), ("LLL", "#cc79a7"))
 HOVER = "%{y:.1f}<extra>%{fullData.name}</extra>"
 
@@ -34,6 +36,8 @@ def timeline_figures(timeline: Timeline, events: Sequence[TreatmentEvent] = ()) 
         "lobes": _lobes(points),
         "score": _single(points, "severity_score", "Severity score", INFECTED, "CT severity score (0 to 25)"),
     }
+    for view, field in (("infected", "infected_ml"), ("poi", "poi_percent")):
+        _add_error_band(figures[view], points, field)
     for figure in figures.values():
         _mark_events(figure, events)
     return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
@@ -57,6 +61,29 @@ def _mark_events(figure: go.Figure, events: Sequence[TreatmentEvent]) -> None:
             x=at, y=1, yref="paper", text=str(number), hovertext=event.text, showarrow=False, yanchor="top",
             xanchor="left", font={"color": EVENT},
         )  # fmt: skip
+
+
+def _add_error_band(figure: go.Figure, points: Sequence[TimelinePoint], field: str) -> None:
+    """Around each value the mean error of its pipeline on patients held out; none around what a reader corrected."""
+    errors = [_error_of(point) for point in points]
+    if not any(errors):
+        return
+    times, values = _times(points), [getattr(point.measurement, field) for point in points]
+    low = [value * max(0.0, 1 - error) for value, error in zip(values, errors, strict=True)]
+    high = [value * (1 + error) for value, error in zip(values, errors, strict=True)]
+    line = {"width": 0}
+    figure.add_scatter(x=times, y=low, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    figure.add_scatter(
+        x=times, y=high, mode="lines", line=line, fill="tonexty", fillcolor=BAND, hoverinfo="skip",
+        name=f"Mean error on other patients, ±{100 * max(errors):.0f} %",
+    )  # fmt: skip
+
+
+def _error_of(point: TimelinePoint) -> float:
+    revision = point.segmentation
+    if revision.origin != Origin.MODEL:
+        return 0.0
+    return known_error(revision.pipeline, revision.weights_sha256) or 0.0
 
 
 def _lobes(points: Sequence[TimelinePoint]) -> go.Figure:

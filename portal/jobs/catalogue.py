@@ -10,13 +10,29 @@ def pipeline_entries() -> list[dict[str, Any]]:
     return [entry.as_dict() for entry in catalogue()]
 
 
+#: The figure of a card that tells how far volumes are off: mean absolute error of PoIR on patients held out, per cent.
+ERROR_FIGURE = "PoIR, mAPE (%)"
+
+
+def known_error(pipeline: str, sha256: str) -> float | None:
+    """How far this pipeline's infected share was off on patients it never saw, as a share of the truth (mean).
+
+    None for other weights than those that are installed, and for pipelines whose card does not tell.
+    """
+    entry = next((entry for entry in catalogue() if entry.name == pipeline and entry.sha256 == sha256), None)
+    if entry is None:
+        return None
+    told = {figure["name"]: figure["here"] for figure in card_of(pipeline)["figures"]}.get(ERROR_FIGURE)
+    return float(told) / 100 if told is not None else None
+
+
 #: Figures of the cards that the overview shows, in this order.
 OVERVIEW = (
     "Lung Dice, mean of cases",
     "Infection Dice, mean of cases",
     "Infection Dice, mean of cases, HU cases only",
     "PoIR, Pearson r",
-    "PoIR, mAPE (%)",
+    ERROR_FIGURE,
 )
 
 

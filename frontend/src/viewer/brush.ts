@@ -63,6 +63,31 @@ export class Canvas {
     this.stroke = null;
   }
 
+  /** Put `label` on these voxels, as one stroke. */
+  put(voxels: readonly number[], label: number): void {
+    this.begin();
+    for (const voxel of voxels) {
+      const before = this.labels[voxel] ?? 0;
+      if (before === label) continue;
+      this.stroke?.set(voxel, before);
+      this.labels[voxel] = label;
+    }
+    this.end();
+  }
+
+  /** What has been painted with this label and still has it, by slice. */
+  painted(label: number): Map<number, number[]> {
+    const area = this.shape[1] * this.shape[2];
+    const found = new Map<number, Set<number>>();
+    for (const stroke of this.done)
+      for (const voxel of stroke.keys()) {
+        if (this.labels[voxel] !== label) continue;
+        const slice = Math.floor(voxel / area);
+        found.set(slice, (found.get(slice) ?? new Set()).add(voxel));
+      }
+    return new Map([...found].map(([slice, voxels]) => [slice, [...voxels]]));
+  }
+
   undo(): void {
     const stroke = this.done.pop();
     if (stroke !== undefined) this.undone.push(this.swap(stroke));

@@ -2,6 +2,7 @@
 
 import { api, required } from "../shared/page";
 import { Canvas } from "./brush";
+import { between, enclosed } from "./regions";
 import type { LabelFile } from "./nifti";
 import { packed } from "./nifti";
 import type { Stage } from "./stage";
@@ -23,6 +24,8 @@ export class Editor {
   private readonly usesThreshold = required<HTMLInputElement>("[data-brush-threshold]");
   private readonly status = required<HTMLElement>("[data-edit-status]");
   private readonly save = required<HTMLButtonElement>("[data-edit-save]");
+  private readonly between = required<HTMLButtonElement>("[data-edit-between]");
+  private readonly fills = required<HTMLInputElement>("[data-edit-fill]");
   private label = 1;
 
   constructor(
@@ -30,13 +33,16 @@ export class Editor {
     private readonly stage: Stage,
     private readonly file: LabelFile,
     private readonly lobes: Uint8Array,
+    private readonly whenChanged: () => void,
   ) {
     this.canvas = new Canvas(file.labels, stage.grid.shape_zyx);
     for (const radio of this.box.querySelectorAll<HTMLInputElement>("[name=brush]")) {
       radio.addEventListener("change", () => {
         this.label = Number(radio.value);
+        this.refresh();
       });
     }
+    this.between.addEventListener("click", () => this.interpolate());
     required("[data-edit-undo]").addEventListener("click", () => this.step("undo"));
     required("[data-edit-redo]").addEventListener("click", () => this.step("redo"));
     required<HTMLFormElement>("[data-edit-form]").addEventListener("submit", (event) => {
@@ -55,7 +61,12 @@ export class Editor {
     return this.box.open;
   }
 
+  /** Begin a stroke, or fill what is enclosed. */
   begin(clientX: number, clientY: number): void {
+    if (this.fills.checked) {
+      this.fill(clientX, clientY);
+      return;
+    }
     this.canvas.begin();
     this.move(clientX, clientY);
   }
@@ -66,32 +77,70 @@ export class Editor {
     const [, rowMm, columnMm] = this.stage.grid.spacing_zyx_mm;
     const radius_mm = Number(this.size.value);
     const dab = { ...at, rows: radius_mm / rowMm, columns: radius_mm / columnMm };
-    const pixels = this.stage.pixels();
+    this.canvas.dab(dab, this.label, this.allowed());
+    this.stage.repaint();
+  }
+
+  /** Fill what hangs together under a point of the screen: up to what is painted, the lung's border, the threshold. */
+  private fill(clientX: number, clientY: number): void {
+    const at = this.stage.voxelAt(clientX, clientY);
+    if (at === null) return;
+    const { labels } = this.file;
+    this.canvas.put(enclosed(labels, this.stage.grid.shape_zyx, at, this.allowed()), this.label);
+    this.changed();
+  }
+
+  /** Paint the slices between those that were painted with this label; what has another label there keeps it. */
+  interpolate(): void {
+    const found = between(this.stage.grid.shape_zyx, this.canvas.painted(this.label));
+    const isPlace = this.allowed();
+    this.canvas.put(
+      found.filter((voxel) => this.file.labels[voxel] === 0 && isPlace(voxel)),
+      this.label,
+    );
+    this.changed();
+  }
+
+  /** Where the brush may paint. */
+  private allowed(): (voxel: number) => boolean {
     const area = this.stage.grid.shape_zyx[1] * this.stage.grid.shape_zyx[2];
     const lowest = this.usesThreshold.checked ? Number(this.threshold.value) : Number.NEGATIVE_INFINITY;
-    this.canvas.dab(dab, this.label, (voxel) => {
+    return (voxel) => {
       // Infection lies in the lung; effusion beside it.
       const isPlace = this.label === 0 || this.label === EFFUSION || this.lobes[voxel] !== 0;
-      return isPlace && (pixels?.[voxel % area] ?? 0) >= lowest;
-    });
+      const hu = this.stage.sliceOf(Math.floor(voxel / area))?.[voxel % area];
+      return isPlace && (hu ?? 0) >= lowest;
+    };
+  }
+
+  private changed(): void {
     this.stage.repaint();
+    this.whenChanged();
+    this.refresh();
   }
 
   end(): void {
     this.canvas.end();
-    this.refresh();
+    this.changed();
   }
 
   step(which: "undo" | "redo"): void {
     this.canvas[which]();
-    this.stage.repaint();
-    this.refresh();
+    this.changed();
   }
 
   private refresh(): void {
     required<HTMLButtonElement>("[data-edit-undo]").disabled = !this.canvas.canUndo;
     required<HTMLButtonElement>("[data-edit-redo]").disabled = !this.canvas.canRedo;
     this.save.disabled = !this.canvas.canUndo;
+    const slices = [...this.canvas.painted(this.label).keys()].sort((a, b) => a - b);
+    this.between.disabled =
+      this.label === 0 || !slices.some((slice, i) => (slices[i + 1] ?? slice) - slice > 1);
+  }
+
+  /** Change between painting and filling. */
+  toggleFill(): void {
+    this.fills.checked = !this.fills.checked;
   }
 
   private async send(form: FormData): Promise<void> {

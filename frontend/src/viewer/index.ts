@@ -335,6 +335,8 @@ const KEYS: Record<string, () => void> = {
   k: () => cine.toggle(),
   u: () => editor?.step("undo"),
   y: () => editor?.step("redo"),
+  f: () => editor?.toggleFill(),
+  n: () => editor?.interpolate(),
   "?": () => help.showModal(),
 };
 
@@ -407,7 +409,7 @@ async function start(): Promise<void> {
   stage.setLabels({ lobes, infection: infection.labels });
   planes?.redraw();
   beside?.compareWith(infection.labels);
-  if (data.edit) editor = new Editor(data.edit, stage, infection, lobes);
+  if (data.edit) editor = new Editor(data.edit, stage, infection, lobes, () => planes?.redraw());
   picture.dataset.ready = "masks";
 }
 

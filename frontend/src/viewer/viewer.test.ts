@@ -6,6 +6,7 @@ import { borderLetters, flipIndex, type Grid, letterOf, outwards, pointOf } from
 import { defaultLayers, paint } from "./layers";
 import { figuresOf, lengthMm, regionFigures } from "./measure";
 import { labelsOf } from "./nifti";
+import { between, enclosed } from "./regions";
 import { ABSENT_HU, cut, cutLetters, shade, sizeMm, sizeOf } from "./reformat";
 import { fromHash, toHash } from "./state";
 import { shares } from "./strip";
@@ -187,6 +188,82 @@ describe("two revisions", () => {
   it("agree by the overlap of what is infected, effusion apart", () => {
     expect(agreement(Uint8Array.from([0, 1, 2, 3, 4]), Uint8Array.from([0, 1, 0, 0, 1]))).toBeCloseTo(0.8);
     expect(agreement(Uint8Array.from([0, 3]), Uint8Array.from([0, 0]))).toBeNull();
+  });
+});
+
+describe("regions", () => {
+  const shape = [5, 8, 8] as const;
+  const voxel = (slice: number, row: number, column: number) => (slice * 8 + row) * 8 + column;
+  it("fill what an outline encloses, and no more", () => {
+    const labels = new Uint8Array(5 * 64);
+    for (let i = 2; i <= 6; i++)
+      for (const [row, column] of [
+        [2, i],
+        [6, i],
+        [i, 2],
+        [i, 6],
+      ] as const)
+        labels[voxel(1, row, column)] = 1;
+    const found = enclosed(labels, shape, { slice: 1, row: 4, column: 4 }, () => true);
+    expect(found.length).toBe(9);
+    expect(enclosed(labels, shape, { slice: 1, row: 0, column: 0 }, () => true).length).toBe(64 - 25);
+    expect(enclosed(labels, shape, { slice: 1, row: 4, column: 4 }, () => false)).toEqual([]);
+    const half = (at: number) => at % 8 < 4;
+    expect(enclosed(labels, shape, { slice: 1, row: 4, column: 3 }, half).length).toBe(3);
+  });
+  it("lie between two painted slices as a square between two squares", () => {
+    const square = (slice: number, from: number, to: number) => {
+      const found: number[] = [];
+      for (let row = from; row <= to; row++)
+        for (let column = from; column <= to; column++) found.push(voxel(slice, row, column));
+      return found;
+    };
+    const same = between(
+      shape,
+      new Map([
+        [0, square(0, 2, 5)],
+        [4, square(4, 2, 5)],
+      ]),
+    );
+    expect([...same].sort((a, b) => a - b)).toEqual([
+      ...square(1, 2, 5),
+      ...square(2, 2, 5),
+      ...square(3, 2, 5),
+    ]);
+    const shrinking = between(
+      shape,
+      new Map([
+        [0, square(0, 0, 7)],
+        [4, square(4, 3, 4)],
+      ]),
+    );
+    const counts = [1, 2, 3].map((slice) => shrinking.filter((at) => Math.floor(at / 64) === slice).length);
+    expect(counts[0]).toBeLessThan(64);
+    expect(counts[0]).toBeGreaterThan(counts[1] ?? 99);
+    expect(counts[1]).toBeGreaterThan(counts[2] ?? 99);
+    expect(counts[2]).toBeGreaterThanOrEqual(4);
+  });
+  it("need two slices with one between them", () => {
+    expect(
+      between(
+        shape,
+        new Map([
+          [1, [voxel(1, 2, 2)]],
+          [2, [voxel(2, 2, 2)]],
+        ]),
+      ),
+    ).toEqual([]);
+    expect(between(shape, new Map([[1, [voxel(1, 2, 2)]]]))).toEqual([]);
+  });
+  it("are painted as one stroke that can be taken back", () => {
+    const canvas = new Canvas(new Uint8Array(5 * 64), shape as unknown as [number, number, number]);
+    canvas.put([voxel(0, 1, 1), voxel(4, 1, 1)], 2);
+    expect([...canvas.painted(2).keys()]).toEqual([0, 4]);
+    canvas.put(between(shape, canvas.painted(2)), 2);
+    expect(canvas.labels[voxel(2, 1, 1)]).toBe(2);
+    canvas.undo();
+    expect(canvas.labels[voxel(2, 1, 1)]).toBe(0);
+    expect(canvas.labels[voxel(0, 1, 1)]).toBe(2);
   });
 });
 

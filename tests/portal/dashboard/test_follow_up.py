@@ -8,13 +8,17 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from inference.catalogue import catalogue
 from portal.accounts.models import AuditAction, AuditEvent
 from portal.dashboard.figures import timeline_figures, windows
 from portal.dashboard.followup import follow_up
+from portal.jobs.catalogue import known_error
 from portal.patients.events import events_of
 from portal.patients.models import TreatmentEvent
+from portal.scans.revisions import add_reader_revision
 from portal.scans.selectors import timeline_of
 from tests.factories import make_result, make_scan
+from tests.samples import measurements_of, write_masks
 
 pytestmark = pytest.mark.django_db
 
@@ -81,3 +85,27 @@ def test_the_course_is_saved_as_a_table(as_clinician, course, patient) -> None:
     assert [float(row["infected_ml"]) for row in rows] == [100, 60, 120, 90]
     assert rows[0]["acquired_at"] == "2026-03-02T09:00:00+01:00"
     assert AuditEvent.objects.filter(action=AuditAction.DOWNLOAD, patient_id=patient.pk).exists()
+
+
+def test_the_error_of_the_pipeline_stands_as_a_band_and_readers_have_none(
+    patient, clinician, radiologist, tmp_path
+) -> None:
+    entry = next(entry for entry in catalogue() if entry.name == "lungtrend")
+    weights = {"name": entry.name, "version": entry.version, "sha256": entry.sha256}
+    for hours in (0, 30):
+        made = make_result(make_scan(patient, clinician, hours=hours), tmp_path, 100.0, pipeline=weights)
+    add_reader_revision(
+        by=radiologist, based_on=made, reason="Read.", measurements=measurements_of(200.0, pipeline=weights),
+        folder=write_masks(tmp_path / "corrected"),
+    )  # fmt: skip
+    error = known_error(entry.name, entry.sha256)
+    assert error
+    *_, low, high = timeline_figures(timeline_of(patient))["infected"]["data"]
+    assert low["y"] == pytest.approx([100 * (1 - error), 200])
+    assert high["y"] == pytest.approx([100 * (1 + error), 200])
+    assert f"±{100 * error:.0f} %" in high["name"]
+
+
+def test_other_weights_have_no_known_error(course) -> None:
+    assert known_error("lungtrend", "a" * 64) is None
+    assert not any("error" in trace.get("name", "") for trace in timeline_figures(course)["infected"]["data"])
