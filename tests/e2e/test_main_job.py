@@ -203,6 +203,15 @@ def test_planes_cross_where_one_clicks_and_slices_are_measured(
     expect(page.locator("[data-position]")).not_to_have_text(now or "")
     page.keyboard.press("k")
     expect(page.get_by_role("button", name="Play")).to_be_visible()
+    page.keyboard.press("v")
+    space = page.get_by_role("dialog", name="Lungs and infection in space")
+    if graphics == "webgl":
+        drawn = space.locator("[data-space-picture]")
+        expect(drawn).to_have_attribute("data-triangles", re.compile(r"lung \d{4,}"))
+        expect(drawn).to_have_attribute("data-ready", "true")
+    else:
+        expect(space).to_contain_text("cannot draw in space")
+    space.get_by_role("button", name="Close").click()
     page.context.close()
 
 

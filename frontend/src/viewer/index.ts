@@ -11,6 +11,7 @@ import { type EditData, Editor } from "./editor";
 import { Marks } from "./marks";
 import { fetchLabelFile, fetchLabels } from "./nifti";
 import { Planes } from "./planes";
+import { Space } from "./space";
 import { Stage } from "./stage";
 import { fromHash, PRESETS, toHash } from "./state";
 import { drawStrip } from "./strip";
@@ -83,6 +84,7 @@ const planes = companion
         stage.setCrossing(at);
       },
     );
+const space = new Space(data.grid, () => stage.shownLabels);
 const marks = new Marks(stage, (image) => go(image));
 const cine = new Cine(() => go((view.image + 1) % count));
 
@@ -215,6 +217,7 @@ function wireControls(): void {
   }
   required("[data-reset]").addEventListener("click", () => reset());
   document.querySelector("[data-open-planes]")?.addEventListener("click", () => showPlanes(!planes?.isOn));
+  required("[data-open-space]").addEventListener("click", () => space.open());
   required("[data-open-help]").addEventListener("click", () => help.showModal());
   document.querySelector("[data-open-explanation]")?.addEventListener("click", () => explain());
   const letters = borderLetters(data.grid);
@@ -333,6 +336,7 @@ const KEYS: Record<string, () => void> = {
   o: () => marks.choose("ellipse"),
   Backspace: () => marks.removeLast(),
   k: () => cine.toggle(),
+  v: () => space.open(),
   u: () => editor?.step("undo"),
   y: () => editor?.step("redo"),
   f: () => editor?.toggleFill(),
@@ -349,7 +353,16 @@ function wireKeys(): void {
   document.addEventListener("keydown", (event) => {
     const inField =
       event.target instanceof HTMLElement && event.target.matches("input[type=text], textarea, select");
-    if (inField || help.open || explanation?.open || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (
+      inField ||
+      help.open ||
+      explanation?.open ||
+      space.isOpen ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey
+    )
+      return;
     const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
     if (act === undefined) return;
     event.preventDefault();

@@ -1,5 +1,8 @@
 /** Label maps as the server stores them: gzip-compressed NIfTI-1, uint8, x fastest. */
 
+import type { Unpacked } from "./unpack";
+import Unpacker from "./unpack?worker&inline";
+
 const OFFSET_AT = 108;
 const TYPE_AT = 70;
 const UINT8 = 2;
@@ -26,12 +29,19 @@ export async function fetchLabels(url: string, voxels: number): Promise<Uint8Arr
 
 /** Fetch and unpack a label map, with the file around it. */
 export async function fetchLabelFile(url: string, voxels: number): Promise<LabelFile> {
-  const response = await fetch(url, { credentials: "same-origin" });
-  if (!response.ok || response.body === null)
-    throw new Error(`the mask could not be loaded (${response.status})`);
-  const unpacked = response.body.pipeThrough(new DecompressionStream("gzip"));
-  const file = await new Response(unpacked).arrayBuffer();
-  return { file, labels: labelsOf(file, voxels) };
+  const worker = new Unpacker();
+  try {
+    const answer = await new Promise<Unpacked>((done, fail) => {
+      worker.onmessage = (event: MessageEvent<Unpacked>) => done(event.data);
+      worker.onerror = (event) => fail(new Error(event.message || "the mask could not be unpacked"));
+      // The thread has no address of its own that a relative one could begin from.
+      worker.postMessage(new URL(url, location.href).href);
+    });
+    if ("error" in answer) throw new Error(answer.error);
+    return { file: answer.file, labels: labelsOf(answer.file, voxels) };
+  } finally {
+    worker.terminate();
+  }
 }
 
 /** The file as it is sent: compressed again. */

@@ -58,6 +58,7 @@ class PlanePicture {
     canvas.addEventListener("pointermove", point);
   }
 
+  /** Cut and shade anew, then show. */
   draw(at: Crossing, window: { width_hu: number; level_hu: number }): void {
     const { grid } = this.source;
     cut(this.plane, grid, at, (index) => this.source.sliceOf(index), this.hu, ABSENT_HU);
@@ -80,8 +81,8 @@ class PlanePicture {
     return cut(this.plane, this.source.grid, at, sliceOf, out, 0);
   }
 
-  /** The picture, as large as fits and true to millimetres, with the crossing of the planes. */
-  private compose(at: Crossing): void {
+  /** Show what was cut last: the picture, as large as fits and true to millimetres, with the crossing of the planes. */
+  compose(at: Crossing): void {
     const { clientWidth, clientHeight } = this.canvas;
     this.canvas.width = clientWidth * devicePixelRatio;
     this.canvas.height = clientHeight * devicePixelRatio;
@@ -138,6 +139,8 @@ export class Planes {
   private readonly box = required<HTMLElement>("[data-planes]");
   private readonly pictures: PlanePicture[];
   private waiting = false;
+  /** Whether the cuts themselves must be made anew, not only the lines over them. */
+  private isStale = true;
   private window = { width_hu: 1500, level_hu: -600 };
   at: Crossing;
 
@@ -175,8 +178,10 @@ export class Planes {
 
   /** Move the crossing; what is left out stays. */
   move(to: Partial<Crossing>): void {
+    const { row, column } = this.at;
     this.at = { ...this.at, ...to };
-    this.redraw();
+    if (this.at.row !== row || this.at.column !== column) this.isStale = true;
+    this.schedule();
   }
 
   setWindow(width_hu: number, level_hu: number): void {
@@ -186,11 +191,20 @@ export class Planes {
 
   /** Draw with the next frame of the screen, once however often it is asked for. */
   redraw(): void {
+    this.isStale = true;
+    this.schedule();
+  }
+
+  private schedule(): void {
     if (!this.isOn || this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
-      for (const picture of this.pictures) picture.draw(this.at, this.window);
+      for (const picture of this.pictures) {
+        if (this.isStale) picture.draw(this.at, this.window);
+        else picture.compose(this.at);
+      }
+      this.isStale = false;
       this.box.dataset.drawn = `${this.at.slice} ${this.at.row} ${this.at.column}`;
     });
   }

@@ -8,6 +8,7 @@ import { figuresOf, lengthMm, regionFigures } from "./measure";
 import { labelsOf } from "./nifti";
 import { between, enclosed } from "./regions";
 import { ABSENT_HU, cut, cutLetters, shade, sizeMm, sizeOf } from "./reformat";
+import { enclosedMl, fieldOf, surfaceOf } from "./surface";
 import { fromHash, toHash } from "./state";
 import { shares } from "./strip";
 
@@ -188,6 +189,50 @@ describe("two revisions", () => {
   it("agree by the overlap of what is infected, effusion apart", () => {
     expect(agreement(Uint8Array.from([0, 1, 2, 3, 4]), Uint8Array.from([0, 1, 0, 0, 1]))).toBeCloseTo(0.8);
     expect(agreement(Uint8Array.from([0, 3]), Uint8Array.from([0, 0]))).toBeNull();
+  });
+});
+
+describe("surfaces", () => {
+  const grid: Grid = { ...AXIAL, shape_zyx: [30, 60, 60], spacing_zyx_mm: [3, 1, 1.2] };
+  const inBall = (z: number, y: number, x: number) =>
+    (3 * (z - 15)) ** 2 + (y - 30) ** 2 + (1.2 * (x - 30)) ** 2 <= 24 ** 2;
+  const labels = Uint8Array.from({ length: 30 * 3600 }, (_, i) =>
+    inBall(Math.floor(i / 3600), Math.floor((i % 3600) / 60), i % 60) ? 2 : 0,
+  );
+  const mesh = surfaceOf(
+    grid,
+    fieldOf(grid, labels, (label) => label === 2),
+    0.5,
+  );
+
+  it("enclose the volume of the mask", () => {
+    const ml = (labels.filter((label) => label === 2).length * 3 * 1 * 1.2) / 1000;
+    expect(enclosedMl(mesh) / ml).toBeCloseTo(1, 1);
+  });
+  it("are closed: every edge belongs to two triangles", () => {
+    const edges = new Map<string, number>();
+    for (let i = 0; i < mesh.triangles.length; i += 3)
+      for (let k = 0; k < 3; k++) {
+        const ends = [mesh.triangles[i + k] ?? 0, mesh.triangles[i + ((k + 1) % 3)] ?? 0].sort(
+          (a, b) => a - b,
+        );
+        edges.set(ends.join(), (edges.get(ends.join()) ?? 0) + 1);
+      }
+    expect(new Set(edges.values())).toEqual(new Set([2]));
+  });
+  it("lie where the mask lies", () => {
+    const reach = Math.max(...mesh.positions);
+    expect(reach).toBeGreaterThan(20);
+    expect(reach).toBeLessThan(28);
+  });
+  it("of nothing are empty", () => {
+    expect(
+      surfaceOf(
+        grid,
+        fieldOf(grid, labels, (label) => label === 7),
+        0.5,
+      ).triangles.length,
+    ).toBe(0);
   });
 });
 
