@@ -267,6 +267,7 @@ WORKER_CHORES = [
     "portal.jobs.arrivals.complete_quiet",
     "portal.scans.courses.check_courses",
     "portal.accounts.chain.link_events",
+    "portal.accounts.sessions.clear_expired",
     "portal.dicom.delivery.deliver",
     "portal.dicom.priors.fetch_priors",
     "portal.fhir.notices.tell_of_flags",

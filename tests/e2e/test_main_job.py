@@ -186,6 +186,8 @@ def test_planes_cross_where_one_clicks_and_slices_are_measured(
     page.get_by_label("Coronal plane").click(position={"x": 100, "y": 60})
     expect(page.locator("[data-position]")).not_to_have_text(before or "")
     drawn = planes.get_attribute("data-drawn") or ""
+    _, row, column = drawn.split()
+    expect(page).to_have_url(re.compile(rf"planes={row}\.{column}$"))
     page.reload()
     expect(page.locator("[data-planes]")).to_have_attribute("data-drawn", drawn, timeout=30_000)
     marks = page.locator("[data-marks]")
