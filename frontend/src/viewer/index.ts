@@ -402,6 +402,7 @@ async function start(): Promise<void> {
     return;
   }
   await stage.start(view.image);
+  planes?.move({ slice: flipIndex(data.grid, view.image) });
   await companion?.start(view.image);
   setWindow(view.width_hu, view.level_hu);
   picture.dataset.ready = "image";
