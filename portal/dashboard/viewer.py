@@ -141,7 +141,8 @@ def _edit_data(request: UserRequest, scan: Scan, revision: Segmentation | None) 
         return None
     if revision != current_segmentation(scan):
         return None
-    return {"revision": revision.number, "url": reverse("scan_revisions", args=[scan.pk])}
+    lung = f"{reverse('scan_mask', args=[scan.pk, 'lung'])}?revision={revision.number}"
+    return {"revision": revision.number, "url": reverse("scan_revisions", args=[scan.pk]), "lungUrl": lung}
 
 
 def _mask_urls(scan: Scan, revision: Segmentation | None) -> dict[str, str] | None:

@@ -80,7 +80,9 @@ def test_a_painted_correction_becomes_a_revision_with_its_own_volume(
     expect(page.locator("[data-picture]")).to_have_attribute("data-ready", "masks", timeout=30_000)
     consolidation = page.locator(".layer", has=page.locator('[data-layer="consolidation"]')).locator(".num")
     before = consolidation.text_content() or ""
-    page.get_by_text("Correct the infection").click()
+    lung = page.locator(".headline div", has_text="Lung").locator("dd")
+    lung_before = lung.text_content() or ""
+    page.get_by_text("Correct the masks").click()
     page.locator('[name=brush][value="2"]').check()
     box = page.locator("[data-picture]").bounding_box()
     assert box is not None
@@ -102,11 +104,22 @@ def test_a_painted_correction_becomes_a_revision_with_its_own_volume(
     page.get_by_label("Fill what a click encloses").check()
     page.mouse.click(x + 10, y + 60)
     page.get_by_role("button", name="Undo").click()
+    page.get_by_label("Fill what a click encloses").uncheck()
+    page.get_by_label("No lung").check()
+    expect(page.locator("[data-edit-status]")).to_contain_text("lobes follow when you save")
+    page.mouse.move(x - 40, y)
+    page.mouse.down()
+    page.mouse.move(x - 40, y + 40, steps=6)
+    page.mouse.up()
+    undo = page.get_by_role("button", name="Undo")
+    undo.click()
+    page.get_by_role("button", name="Redo").click()
     page.locator("[data-edit] [name=reason]").fill("A patch was missed")
     page.get_by_role("button", name="Save as a new revision").click()
     expect(page.get_by_text("A patch was missed")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("link", name="Revision 2")).to_be_visible()
     expect(consolidation).not_to_have_text(before)
+    expect(lung).not_to_have_text(lung_before)
     page.context.close()
 
 

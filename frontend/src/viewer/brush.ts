@@ -21,6 +21,8 @@ export class Canvas {
   constructor(
     readonly labels: Uint8Array,
     private readonly shape: readonly [number, number, number],
+    /** Told of every voxel that has changed, also by undo and redo. */
+    private readonly changed: (voxel: number) => void = () => {},
   ) {}
 
   get canUndo(): boolean {
@@ -50,29 +52,42 @@ export class Canvas {
         const before = this.labels[voxel] ?? 0;
         if (before === label || !allows(voxel)) continue;
         if (!this.stroke.has(voxel)) this.stroke.set(voxel, before);
-        this.labels[voxel] = label;
+        this.set(voxel, label);
       }
     }
   }
 
-  end(): void {
-    if (this.stroke !== null && this.stroke.size > 0) {
+  private set(voxel: number, label: number): void {
+    this.labels[voxel] = label;
+    this.changed(voxel);
+  }
+
+  /** Whether the stroke has changed anything. */
+  end(): boolean {
+    const isStroke = this.stroke !== null && this.stroke.size > 0;
+    if (this.stroke !== null && isStroke) {
       this.done.push(this.stroke);
       this.undone = [];
     }
     this.stroke = null;
+    return isStroke;
+  }
+
+  /** What was undone can no longer be done again: something else was changed since. */
+  forgetUndone(): void {
+    this.undone = [];
   }
 
   /** Put `label` on these voxels, as one stroke. */
-  put(voxels: readonly number[], label: number): void {
+  put(voxels: readonly number[], label: number): boolean {
     this.begin();
     for (const voxel of voxels) {
       const before = this.labels[voxel] ?? 0;
       if (before === label) continue;
       this.stroke?.set(voxel, before);
-      this.labels[voxel] = label;
+      this.set(voxel, label);
     }
-    this.end();
+    return this.end();
   }
 
   /** What has been painted with this label and still has it, by slice. */
@@ -103,7 +118,7 @@ export class Canvas {
     const reverse: Stroke = new Map();
     for (const [voxel, label] of stroke) {
       reverse.set(voxel, this.labels[voxel] ?? 0);
-      this.labels[voxel] = label;
+      this.set(voxel, label);
     }
     return reverse;
   }

@@ -420,10 +420,11 @@ async function start(): Promise<void> {
     fetchLabels(data.masks.lobes, voxels),
     fetchLabelFile(data.masks.infection, voxels),
   ]);
-  stage.setLabels({ lobes, infection: infection.labels });
+  const labels = { lobes, infection: infection.labels };
+  stage.setLabels(labels);
   planes?.redraw();
   beside?.compareWith(infection.labels);
-  if (data.edit) editor = new Editor(data.edit, stage, infection, lobes, () => planes?.redraw());
+  if (data.edit) editor = new Editor(data.edit, stage, infection, labels, () => planes?.redraw());
   picture.dataset.ready = "masks";
 }
 
