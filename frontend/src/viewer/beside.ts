@@ -1,24 +1,14 @@
 /** The same scan with another revision's masks beside it: two pipelines, or a pipeline and a reader. */
 
 import { required } from "../shared/page";
+import { Companion } from "./companion";
 import type { Layers } from "./layers";
 import { fetchLabels } from "./nifti";
-import { type Labels, Stage } from "./stage";
 import type { Series } from "./loader";
+import type { Labels } from "./stage";
 
 export interface BesideData {
   masks: { lobes: string; infection: string };
-}
-
-/** What follows the main picture. */
-export interface Companion {
-  start(image: number): Promise<void>;
-  follow(image: number): Promise<void>;
-  setWindow(width_hu: number, level_hu: number): void;
-  repaint(): void;
-  zoomBy(factor: number): void;
-  panBy(x: number, y: number): void;
-  reset(): void;
 }
 
 /** Infection and effusion apart: only ground-glass, consolidation and infection of unknown kind are compared. */
@@ -37,8 +27,7 @@ export function agreement(one: Uint8Array, other: Uint8Array): number | null {
   return sum === 0 ? null : (2 * both) / sum;
 }
 
-export class Beside implements Companion {
-  private readonly stage: Stage;
+export class Beside extends Companion {
   private labels: Labels | null = null;
 
   constructor(
@@ -46,13 +35,7 @@ export class Beside implements Companion {
     private readonly series: Series,
     layers: Layers,
   ) {
-    this.stage = new Stage(
-      required<HTMLDivElement>("[data-beside-picture]"),
-      required<HTMLCanvasElement>("[data-beside-masks]"),
-      series,
-      layers,
-      { loaded: () => {}, shown: () => {} },
-    );
+    super("beside", series, layers);
   }
 
   async start(image: number): Promise<void> {
@@ -79,25 +62,5 @@ export class Beside implements Companion {
 
   async follow(image: number): Promise<void> {
     await this.stage.show(image);
-  }
-
-  setWindow(width_hu: number, level_hu: number): void {
-    this.stage.setWindow(width_hu, level_hu);
-  }
-
-  repaint(): void {
-    this.stage.repaint();
-  }
-
-  zoomBy(factor: number): void {
-    this.stage.zoomBy(factor);
-  }
-
-  panBy(x: number, y: number): void {
-    this.stage.panBy(x, y);
-  }
-
-  reset(): void {
-    this.stage.reset();
   }
 }

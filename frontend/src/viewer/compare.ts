@@ -2,11 +2,10 @@
 
 import { isOpen, type Job, jobText } from "../shared/jobs";
 import { api, required } from "../shared/page";
-import type { Companion } from "./beside";
+import { Companion } from "./companion";
 import { clamp, flipIndex, type Grid } from "./geometry";
 import type { Layers } from "./layers";
 import { fetchLabels } from "./nifti";
-import { Stage } from "./stage";
 
 export interface CompareData {
   scan: string;
@@ -48,8 +47,7 @@ export function linkedImage(
 }
 
 /** The second picture and the panel of figures. */
-export class Comparison implements Companion {
-  private readonly stage: Stage;
+export class Comparison extends Companion {
   private registration: Registration | null = null;
   private offset = 0;
   private image = 0;
@@ -61,13 +59,7 @@ export class Comparison implements Companion {
     layers: Layers,
     private readonly whenReady: (growth: Uint8Array) => void,
   ) {
-    this.stage = new Stage(
-      required<HTMLDivElement>("[data-prior-picture]"),
-      required<HTMLCanvasElement>("[data-prior-masks]"),
-      data,
-      layers,
-      { loaded: () => {}, shown: (image) => this.showPosition(image) },
-    );
+    super("prior", data, layers);
   }
 
   /** Show the prior; the registration and the masks follow when they are there. */
@@ -97,32 +89,12 @@ export class Comparison implements Companion {
     await this.stage.show(this.linked());
   }
 
-  setWindow(width_hu: number, level_hu: number): void {
-    this.stage.setWindow(width_hu, level_hu);
-  }
-
-  repaint(): void {
-    this.stage.repaint();
-  }
-
-  zoomBy(factor: number): void {
-    this.stage.zoomBy(factor);
-  }
-
-  panBy(x: number, y: number): void {
-    this.stage.panBy(x, y);
-  }
-
-  reset(): void {
-    this.stage.reset();
-  }
-
   private linked(): number {
     const grids = { scan: this.scanGrid, prior: this.data.grid };
     return linkedImage(this.image, grids, this.registration?.prior_slice_of ?? null, this.offset);
   }
 
-  private showPosition(image: number): void {
+  protected override shown(image: number): void {
     required("[data-prior-position]").textContent = `${image + 1} / ${this.data.grid.shape_zyx[0]}`;
   }
 

@@ -34,9 +34,15 @@ export function letterOf(direction: Vec3): string {
   return (direction[axis] ?? 0) >= 0 ? pair[0] : pair[1];
 }
 
-/** Letters at the image's borders, as the slice is shown. */
-export function borderLetters(grid: Grid): { left: string; right: string; top: string; bottom: string } {
-  const [, down, along] = grid.axes_zyx_lps;
+export interface Letters {
+  left: string;
+  right: string;
+  top: string;
+  bottom: string;
+}
+
+/** Letters at the borders of a picture whose rows run along one direction and whose columns run down another. */
+export function lettersOf(along: Vec3, down: Vec3): Letters {
   return {
     left: letterOf(negated(along)),
     right: letterOf(along),
@@ -45,7 +51,14 @@ export function borderLetters(grid: Grid): { left: string; right: string; top: s
   };
 }
 
-function negated(v: Vec3): Vec3 {
+/** Letters at the image's borders, as the slice is shown. */
+export function borderLetters(grid: Grid): Letters {
+  const [, down, along] = grid.axes_zyx_lps;
+  return lettersOf(along, down);
+}
+
+/** The opposite direction. */
+export function negated(v: Vec3): Vec3 {
   return [-v[0], -v[1], -v[2]];
 }
 

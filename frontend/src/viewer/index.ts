@@ -2,7 +2,8 @@
 
 import { followJobs, isOpen, type Job, jobText } from "../shared/jobs";
 import { api, pageData, required } from "../shared/page";
-import { Beside, type BesideData, type Companion } from "./beside";
+import { Beside, type BesideData } from "./beside";
+import type { Companion } from "./companion";
 import { type CompareData, Comparison } from "./compare";
 import { borderLetters, clamp, flipIndex, type Grid, pointOf } from "./geometry";
 import { defaultLayers, LAYERS, type LayerName } from "./layers";

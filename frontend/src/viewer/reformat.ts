@@ -1,6 +1,6 @@
 /** Cuts through a stack of axial slices. Knows no DOM. Rows of a cut run from head to feet. */
 
-import { flipIndex, type Grid, letterOf, type Vec3 } from "./geometry";
+import { flipIndex, type Grid, type Letters, lettersOf, negated } from "./geometry";
 
 export const PLANES = ["coronal", "sagittal"] as const;
 export type Plane = (typeof PLANES)[number];
@@ -74,21 +74,7 @@ export function shade(hu: Int16Array, width_hu: number, level_hu: number, rgba: 
 }
 
 /** Letters at the borders of a cut. */
-export function cutLetters(
-  plane: Plane,
-  grid: Grid,
-): { left: string; right: string; top: string; bottom: string } {
-  const along = grid.axes_zyx_lps[axisAlong(plane)];
+export function cutLetters(plane: Plane, grid: Grid): Letters {
   const through = grid.axes_zyx_lps[0];
-  const down: Vec3 = through[2] > 0 ? negated(through) : through;
-  return {
-    left: letterOf(negated(along)),
-    right: letterOf(along),
-    top: letterOf(negated(down)),
-    bottom: letterOf(down),
-  };
-}
-
-function negated(v: Vec3): Vec3 {
-  return [-v[0], -v[1], -v[2]];
+  return lettersOf(grid.axes_zyx_lps[axisAlong(plane)], through[2] > 0 ? negated(through) : through);
 }
