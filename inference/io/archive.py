@@ -1,7 +1,10 @@
 """Zip archives from strangers: opened only inside a folder of ours and within stated limits."""
 
+import errno
+import lzma
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -18,6 +21,12 @@ MAX_UNPACKED_BYTES = 8 * 1024**3
 #: Below this size a high ratio is harmless (an empty mask, a text file).
 RATIO_MATTERS_ABOVE_BYTES = 50 * 1024**2
 ENCRYPTED = 0x1
+#: What zipfile and its decompressors raise on damaged archives: among others, names that are no UTF-8 or empty.
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(ValueError, RuntimeError, IndexError, OverflowError),
+)
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def expand(files: Sequence[NamedFile], into: Path) -> tuple[list[NamedFile], list[Rejection]]:
@@ -43,13 +52,16 @@ def open_archive(file: NamedFile, into: Path) -> list[NamedFile]:
 
     Raises:
         UnsafeArchive: encrypted, damaged, too large when unpacked, or with members that point elsewhere.
+        OSError: the disk is full.
     """
     try:
         with zipfile.ZipFile(file.path) as archive:
             members = [member for member in archive.infolist() if _is_wanted(member)]
             _check(file.name, members)
             return [_unpack(archive, member, file.name, into, n) for n, member in enumerate(members)]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as damage:
+    except DAMAGE as damage:
+        if isinstance(damage, OSError) and damage.errno in FULL:
+            raise
         raise UnsafeArchive(
             f"{file.name} is damaged or packed in a way that cannot be read; pack the folder again as a plain zip.",
             files=[file.name],

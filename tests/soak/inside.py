@@ -82,15 +82,20 @@ def inspect() -> dict[str, int]:
     }
 
 
-def person() -> dict[str, str]:
-    """A clinician with a team, an API token and a session."""
-    user = User.objects.create_user("sender", password=os.environ.get("SOAK_PASSWORD"), role=Role.CLINICIAN)
-    CareTeam.objects.create(name="Senders").members.add(user)
+def session_of(user: User) -> str:
+    """The key of a session in which this user has logged in."""
     session = SessionStore()
     session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(user.pk), settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.create()
-    return {"token": AuthToken.objects.create(user)[1], "session": str(session.session_key)}
+    return str(session.session_key)
+
+
+def person() -> dict[str, str]:
+    """A clinician with a team, an API token and a session."""
+    user = User.objects.create_user("sender", password=os.environ.get("SOAK_PASSWORD"), role=Role.CLINICIAN)
+    CareTeam.objects.create(name="Senders").members.add(user)
+    return {"token": AuthToken.objects.create(user)[1], "session": session_of(user)}
 
 
 def addresses() -> dict[str, list[str]]:

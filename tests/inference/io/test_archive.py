@@ -1,5 +1,6 @@
 """Zips from strangers."""
 
+import errno
 import io
 import stat
 import struct
@@ -70,3 +71,21 @@ def test_a_damaged_zip_is_answered_for_and_others_go_on(tmp_path: Path) -> None:
     members, rejected = expand([bad, good], tmp_path / "into")
     assert [member.name for member in members] == ["good.zip/IM1"]
     assert [(r.file, r.code) for r in rejected] == [("bad.zip", "unsafe-archive")]
+
+
+def test_names_that_are_no_utf8_are_damage(tmp_path: Path) -> None:
+    file = archive(tmp_path / "a.zip", **{"Übersicht": b"x"})
+    file.path.write_bytes(file.path.read_bytes().replace("Ü".encode(), b"\xc3\x28"))
+    with pytest.raises(UnsafeArchive, match="damaged"):
+        open_archive(file, tmp_path / "into")
+
+
+def test_a_full_disk_is_no_damage_of_the_archive(tmp_path: Path, monkeypatch) -> None:
+    file = archive(tmp_path / "a.zip", one=b"x")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(OSError, match="No space left"):
+        open_archive(file, tmp_path / "into")
