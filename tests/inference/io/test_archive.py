@@ -74,7 +74,7 @@ def test_a_damaged_zip_is_answered_for_and_others_go_on(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_utf8_are_damage(tmp_path: Path) -> None:
-    file = archive(tmp_path / "a.zip", **{"Übersicht": b"x"})
+    file = archive(tmp_path / "a.zip", Übersicht=b"x")
     file.path.write_bytes(file.path.read_bytes().replace("Ü".encode(), b"\xc3\x28"))
     with pytest.raises(UnsafeArchive, match="damaged"):
         open_archive(file, tmp_path / "into")
