@@ -16,6 +16,7 @@ import pytest
 import requests
 from websockets.asyncio.client import connect
 
+from tests.soak.growth import alone
 from tests.soak.installation import Installation, free_port, installation
 from tests.soak.test_soak import has_servers
 
@@ -154,7 +155,7 @@ def test_live_updates_pass_through(site, session) -> None:
             await asyncio.sleep(0.5)
             return line.state.name
 
-    assert asyncio.run(follow()) == "OPEN"
+    assert alone(follow()) == "OPEN"
 
 
 def test_one_web_server_may_end_and_nobody_notices(site, session) -> None:
