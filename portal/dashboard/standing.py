@@ -48,8 +48,9 @@ CONDITIONS = {
 }
 #: Beyond all patients; databases count only so far.
 HIGHEST_PAGE = 10**9
-#: Ranks and what decides within each, as in `ordering.place_of`.
+#: A flag's severity in SQL.
 _SEVERITY = " ".join(f"WHEN '{flag}' THEN {place}" for flag, place in SEVERITY.items())
+#: Ranks, and what decides within each, as in `ordering.place_of`.
 _STATEMENT = f"""
 WITH visible(id, name, mrn) AS ({{visible}}),
 unread(patient_id, since) AS ({{unread}}),
@@ -104,8 +105,8 @@ def worklist_page(
     rows, counts, stale = _ask(user, patients, part, size, asked)
     if stale:
         # More than this at once only after the rules have changed; workers derive those within minutes.
-        keys = patients.exclude(course__version=rules_version()).values("pk")[:DERIVED_AT_ONCE]
-        derive_courses(Patient.objects.filter(pk__in=list(keys.values_list("pk", flat=True))))
+        keys = patients.exclude(course__version=rules_version()).values_list("pk", flat=True)[:DERIVED_AT_ONCE]
+        derive_courses(Patient.objects.filter(pk__in=list(keys)))
         rows, counts, _ = _ask(user, patients, part, size, asked)
     page = Paginator(range(counts[part]), size).get_page(asked)
     if page.number != asked and counts[part]:

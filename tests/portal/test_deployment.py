@@ -102,7 +102,7 @@ def test_systemd_accepts_the_units(unit, tmp_path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not here")
     for path in (DEPLOY / "systemd").iterdir():
-        (tmp_path / path.name).write_text(path.read_text().replace("/opt/lungtrend", str(REPOSITORY)))
+        (tmp_path / path.name).write_text(path.read_text().replace("/srv/lungtrend", str(REPOSITORY)))
     command = ["systemd-analyze", "verify", "--man=no", f"lungtrend-{unit}"]
     done = subprocess.run(
         command, env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
