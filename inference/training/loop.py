@@ -97,7 +97,7 @@ class SliceFit(Fit):
         beside: Samples | None,
     ) -> None:
         torch.manual_seed(config.seed)
-        self._samples = samples_of(training, config.task, config.phantom_weight)
+        self._samples = samples_of(training, config.task, config.phantom_weight, config.effusion_weight)
         if beside is not None:
             self._samples = self._samples.beside(beside, config.beside_share)
         self._held_back = samples_of(validation, config.task, config.phantom_weight)

@@ -3,6 +3,7 @@
 from torch import nn
 
 from inference.networks.bifurcated import Bifurcated
+from inference.networks.pretrained_unet import PretrainedUNet
 from inference.networks.segnet import SegNet
 from inference.networks.unet import UNet
 from inference.training.config import Task, TrainingConfig
@@ -18,5 +19,7 @@ def build_network(config: TrainingConfig) -> nn.Module:
         return SegNet(outputs, config.base_channels)
     if config.network == "bifurcated":
         return Bifurcated(config.base_channels)
+    if config.network == "pretrained-unet":
+        return PretrainedUNet(outputs)
     # In 2.5D each of the neighbouring slices gets its own mask.
     return UNet(outputs * config.slices, config.base_channels, inputs=config.slices)

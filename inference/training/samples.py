@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from inference.labels import InfectionLabel
 from inference.preprocess.slices import INPUT_SIZE, lung_box, resized_hu
 from inference.training.config import Task
 from inference.training.datasets import Case
@@ -50,7 +51,7 @@ class Samples:
         )
 
 
-def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float) -> Samples:
+def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float, effusion_weight: float = 1.0) -> Samples:
     """Every slice of the cases that serves the task: the box around the lungs where infection alone is sought."""
     hu, labels, kinds, weights, first, last = [], [], [], [], [], []
     count = 0
@@ -67,6 +68,8 @@ def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float) -> Samp
         weight = torch.where(present, 1.0, WITHOUT_TARGET)
         weight *= phantom_weight if case.is_synthetic else 1.0
         weight *= WITH_KINDS if case.knows_kinds and task != "lung" else 1.0
+        if task == "kinds":
+            weight *= torch.where((resized == InfectionLabel.EFFUSION).flatten(1).any(dim=1), effusion_weight, 1.0)
         hu.append(resized_hu(planes)[:, 0].half())
         labels.append(resized)
         kinds.append(torch.full((len(planes),), case.knows_kinds))

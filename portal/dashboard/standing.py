@@ -13,6 +13,7 @@ from uuid import UUID
 from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from portal.accounts.models import AuditAction, AuditEvent, User
 from portal.dashboard.ordering import NEVER_LONGER_THAN_S, OVERDUE_AFTER_S
@@ -137,14 +138,14 @@ def _ask(
 
 
 def _unread(user: User) -> QuerySet[CoursePoint, tuple[UUID, float]]:
-    """By patient, since when (POSIX seconds) a result waits that this reader has not opened.
+    """By patient, since when (POSIX seconds) a result waits that this reader has not opened; a part of `_STATEMENT`.
 
     Looks are those of the audit trail: there is no second record to keep in step (docs/decisions/0004).
     """
     looks = AuditEvent.objects.filter(
         actor=user, action=AuditAction.VIEW, subject_type="scans.scan", subject_id=OuterRef("key")
     )
-    unread = CoursePoint.objects.filter(~Exists(looks), course__patient__in=visible_patients(user))
+    unread = CoursePoint.objects.filter(~Exists(looks), course__in=RawSQL("SELECT id FROM visible", ()))
     return unread.order_by().values_list("course").annotate(since=Min("ready_posix_s"))
 
 

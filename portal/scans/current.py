@@ -15,6 +15,8 @@ def choose_current(revisions: Iterable[Segmentation]) -> Segmentation | None:
     first counts: results of others were asked for beside it.
     """
     known = list(revisions)
+    if len(known) == 1:
+        return known[0]
     first = min(known, key=attrgetter("number"), default=None)
     return max(
         known,

@@ -232,6 +232,8 @@ class Measurement(models.Model):
     severity_score = models.PositiveSmallIntegerField()
     #: Smallest infected volume this pipeline tells from nothing.
     floor_ml = models.FloatField()
+    #: Its quality notes: lists of patients need these of many scans, and nothing else of the details.
+    quality = models.JSONField(default=list)
     #: The whole of `measurements.json`.
     details = models.JSONField()
 
@@ -246,7 +248,7 @@ class Measurement(models.Model):
     @property
     def notes(self) -> list[dict[str, str]]:
         """Quality notes of ingest and of this measurement, each once; needs `segmentation.scan`."""
-        notes = [*self.segmentation.scan.quality, *self.details["quality"]]
+        notes = [*self.segmentation.scan.quality, *self.quality]
         return list({note["code"]: note for note in notes}.values())
 
 

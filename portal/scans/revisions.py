@@ -96,5 +96,6 @@ def measurement_fields(measurements: dict[str, Any]) -> dict[str, Any]:
         "effusion_ml": composition["effusion_ml"],
         "severity_score": measurements["severity_score"],
         "floor_ml": measurements["measurement_floor_ml"],
+        "quality": measurements["quality"],
         "details": measurements,
     }

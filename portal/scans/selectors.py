@@ -10,6 +10,24 @@ from portal.scans.current import choose_current
 from portal.scans.growth import Assessment, Change, Judged, TimePoint, assess
 from portal.scans.models import Acknowledgement, Measurement, Origin, Scan, Segmentation
 
+#: What `time_point`, `choose_current` and lists of patients read.
+SCAN_COLUMNS = ("patient", "acquired_at", "acquisition_key", "slice_thickness_mm", "kernel", "quality")
+REVISION_COLUMNS = (
+    "scan",
+    "number",
+    "origin",
+    "pipeline",
+    "pipeline_version",
+    "weights_sha256",
+    "author",
+    "measurement__segmentation",
+    "measurement__lung_ml",
+    "measurement__infected_ml",
+    "measurement__poi_percent",
+    "measurement__floor_ml",
+    "measurement__quality",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TimelinePoint:
@@ -39,7 +57,7 @@ class Timeline:
 
 def timeline_of(patient: Patient) -> Timeline:
     """Everything that follows from a patient's scans, derived anew."""
-    return timelines_of([patient])[patient.pk]
+    return timelines_of([patient], whole=True)[patient.pk]
 
 
 def leading_change(revision: Segmentation) -> Change | None:
@@ -55,14 +73,20 @@ def leading_change(revision: Segmentation) -> Change | None:
     return max(changes, key=lambda change: (change.flag is not None, change.growth or 0.0), default=None)
 
 
-def timelines_of(patients: Iterable[Patient]) -> dict[UUID, Timeline]:
-    """The courses of several patients, with as many queries as for one."""
+def timelines_of(patients: Iterable[Patient], *, whole: bool = False) -> dict[UUID, Timeline]:
+    """The courses of several patients, with as many queries as for one.
+
+    Unless `whole`, only what growth is judged by and lists show is read; the rest of a scan, of its revisions and
+    measurements (mostly JSON) stays in the database until somebody asks for it.
+    """
     patients = list(patients)
     scans: dict[UUID, list[Scan]] = defaultdict(list)
-    for scan in Scan.objects.filter(patient__in=patients).order_by("acquired_at", "created_at"):
+    stored = Scan.objects.filter(patient__in=patients).order_by("acquired_at", "created_at")
+    for scan in stored if whole else stored.only(*SCAN_COLUMNS):
         scans[scan.patient_id].append(scan)
     revisions: dict[UUID, list[Segmentation]] = defaultdict(list)
-    for revision in Segmentation.objects.filter(scan__patient__in=patients).select_related("measurement", "author"):
+    found = Segmentation.objects.filter(scan__patient__in=patients).select_related("measurement", "author")
+    for revision in found if whole else found.only(*REVISION_COLUMNS):
         revisions[revision.scan_id].append(revision)
     history: dict[UUID, list[Acknowledgement]] = defaultdict(list)
     for acknowledgement in Acknowledgement.objects.filter(patient__in=patients).select_related("by"):

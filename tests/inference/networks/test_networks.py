@@ -3,13 +3,19 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from inference.networks.bifurcated import Bifurcated
 from inference.networks.classifier import candidate_classifier
 from inference.networks.crisscross import CrissCross, centres
 from inference.networks.ctsunet import CtsUNet, shares_of
-from inference.networks.unet import UNet
+from inference.networks.pretrained_unet import PretrainedUNet
+from inference.networks.unet import UNet, fused
 from inference.networks.unet3d import unet3d
+from inference.training.fit import imagenet_weights
+
+#: Its place among the classes of ImageNet.
+PING_PONG_BALL = 722
 
 
 def parameters_of(network: nn.Module) -> int:
@@ -83,3 +89,36 @@ def test_the_candidate_classifier_fits_into_a_small_file() -> None:
     network = candidate_classifier()
     assert network(torch.rand(3, 1, 48, 48)).shape == (3, 1)
     assert 4 * parameters_of(network) < 20e6
+
+
+def test_the_encoder_sees_what_the_published_one_sees() -> None:
+    """With the published last layers it calls a disk on green what ImageNet calls it: a ping-pong ball."""
+    weights = imagenet_weights()
+    network = PretrainedUNet(4)
+    network.encoder.load_published(weights)
+    network.eval()
+    rows, columns = torch.meshgrid(torch.linspace(-1, 1, 224), torch.linspace(-1, 1, 224), indexing="ij")
+    is_ball = (rows**2 + columns**2 < 0.4).float()
+    image = torch.stack([is_ball * 1.8 - 0.9, is_ball * 0.2 + 0.1, is_ball * 0.5 - 0.8])[None]
+    with torch.inference_mode():
+        features = network.encoder(image)[-1]
+        head = functional.conv2d(features, weights["_conv_head.weight"])
+        norm = [weights[f"_bn1.{name}"] for name in ("running_mean", "running_var", "weight", "bias")]
+        pooled = functional.relu6(functional.batch_norm(head, *norm, eps=1e-3)).mean(dim=(2, 3))
+        shares = functional.linear(pooled, weights["_fc.weight"], weights["_fc.bias"]).softmax(dim=1)[0]
+    assert int(shares.argmax()) == PING_PONG_BALL
+
+
+def test_the_pretrained_network_gives_logits_of_each_pixel_and_folds_its_norms() -> None:
+    torch.manual_seed(2)
+    network, slices = PretrainedUNet(4).eval(), torch.rand(2, 1, 64, 96)
+    with torch.inference_mode():
+        logits = network(slices)
+        assert logits.shape == (2, 4, 64, 96)
+        assert torch.allclose(fused(network)(slices), logits, atol=1e-4)
+    assert not [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    with pytest.raises(ValueError, match="not the weights of EfficientNet-Lite0"):
+        PretrainedUNet(4).encoder.load_published({"_conv_stem.weight": torch.zeros(3, 3)})

@@ -49,6 +49,15 @@ def config(tmp_path: Path) -> TrainingConfig:
     )
 
 
+def test_only_a_network_with_a_pretrained_encoder_starts_from_imagenet(config: TrainingConfig) -> None:
+    place = pick_device("cpu")
+    with pytest.raises(BadConfiguration, match="Only the network pretrained-unet"):
+        fit(replace(config, start="imagenet"), [disk_case("a", 1)], [disk_case("b", 2)], place)
+    pretrained = replace(config, start="imagenet", network="pretrained-unet", steps=1, validate_every=1)
+    last = fit(pretrained, [disk_case("a", 1)], [disk_case("b", 2)], place)
+    assert torch.load(last, weights_only=True)["step"] == 1
+
+
 def test_it_learns_keeps_checkpoints_and_goes_on(config: TrainingConfig) -> None:
     place = pick_device("cpu")
     cases = [disk_case("a", 1)], [disk_case("b", 2)]
