@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from portal.accounts.audit import record
 from portal.accounts.models import AuditAction, User
@@ -50,7 +51,10 @@ class KnownPeopleAdapter(DefaultSocialAccountAdapter):
         user = User.objects.filter(username=name, is_active=True).first()
         if user is None or (sociallogin.is_existing and sociallogin.user != user):
             record(AuditAction.LOGIN_FAILED, request=request, actor_name=name, via="single sign-on")
-            messages.error(request, f"There is no account for {name or 'you'} here; ask an administrator for one.")
+            messages.error(
+                request,
+                _("There is no account for %(you)s here; ask an administrator for one.") % {"you": name or "you"},
+            )
             raise ImmediateHttpResponse(redirect("account_login"))
         if not sociallogin.is_existing:
             sociallogin.connect(request, user)

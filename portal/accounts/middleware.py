@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
 
@@ -34,7 +35,7 @@ def require_second_factor(get_response: Callable[[HttpRequest], HttpResponse]) -
         if not lacks_second_factor(request.user):
             return get_response(request)
         if is_for_programs:
-            return HttpResponse("Set up a second factor first.", status=403, content_type="text/plain")
+            return HttpResponse(_("Set up a second factor first."), status=403, content_type="text/plain")
         messages.warning(request, "This installation requires a second factor: set one up to go on.")
         return redirect("mfa_index")
 

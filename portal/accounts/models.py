@@ -5,14 +5,15 @@ import uuid
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 
 class Role(models.TextChoices):
     """What a person may do, on top of which patients the person may see."""
 
-    CLINICIAN = "clinician", "Clinician"
-    RADIOLOGIST = "radiologist", "Radiologist"
-    ADMINISTRATOR = "administrator", "Administrator"
+    CLINICIAN = "clinician", gettext_lazy("Clinician")
+    RADIOLOGIST = "radiologist", gettext_lazy("Radiologist")
+    ADMINISTRATOR = "administrator", gettext_lazy("Administrator")
 
 
 class User(AbstractUser):
@@ -35,15 +36,15 @@ class User(AbstractUser):
 class AuditAction(models.TextChoices):
     """What can happen that must be on record."""
 
-    LOGIN = "login", "Logged in"
-    LOGIN_FAILED = "login-failed", "Failed to log in"
-    LOGOUT = "logout", "Logged out"
-    VIEW = "view", "Looked at"
-    SEARCH = "search", "Searched"
-    CREATE = "create", "Created"
-    CHANGE = "change", "Changed"
-    DOWNLOAD = "download", "Downloaded"
-    REFUSED = "refused", "Was refused"
+    LOGIN = "login", gettext_lazy("Logged in")
+    LOGIN_FAILED = "login-failed", gettext_lazy("Failed to log in")
+    LOGOUT = "logout", gettext_lazy("Logged out")
+    VIEW = "view", gettext_lazy("Looked at")
+    SEARCH = "search", gettext_lazy("Searched")
+    CREATE = "create", gettext_lazy("Created")
+    CHANGE = "change", gettext_lazy("Changed")
+    DOWNLOAD = "download", gettext_lazy("Downloaded")
+    REFUSED = "refused", gettext_lazy("Was refused")
 
 
 class AuditEvent(models.Model):

@@ -4,6 +4,8 @@ import logging
 from typing import Any
 
 from django.db import OperationalError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound
@@ -27,7 +29,9 @@ STATUS_OF_REFUSAL: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
-NOT_NOW = "Database or storage of the portal does not answer. What was accepted before is safe; try again in a moment."
+NOT_NOW = gettext_lazy(
+    "Database or storage of the portal does not answer. What was accepted before is safe; try again in a moment."
+)
 
 
 def answer_refusal(refusal: Exception, context: dict[str, Any]) -> Response | None:
@@ -47,6 +51,6 @@ class NothingHereView(APIView):
 
     def get(self, request: Request, rest: str) -> Response:
         """Always 404."""
-        raise NotFound(f"There is nothing at {request.path}; see /api/schema/.")
+        raise NotFound(_("There is nothing at %(path)s; see /api/schema/.") % {"path": request.path})
 
     post = put = patch = delete = get

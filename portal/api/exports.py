@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
@@ -51,7 +52,7 @@ class ExportView(APIView):
         scan = find_scan(request, pk)
         revision = find_revision(request, scan)
         if revision is None:
-            raise NotFound("There is no such result (yet).")
+            raise NotFound(_("There is no such result (yet)."))
         content = type(self).build(revision)
         record(
             AuditAction.DOWNLOAD,

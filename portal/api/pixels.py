@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
@@ -54,7 +55,7 @@ class ExplanationView(APIView):
         revision = find_revision(request, scan)
         path = explanation_path(revision) if revision else None
         if path is None:
-            raise NotFound("There is no explanation image of this result.")
+            raise NotFound(_("There is no explanation image of this result."))
         record_view(request, scan, patient=scan.patient)
         return FileResponse(path.open("rb"), content_type="image/png", headers=NO_STORE)
 
@@ -74,11 +75,11 @@ class MaskView(APIView):
         scan = find_scan(request, pk)
         revision = find_revision(request, scan)
         if revision is None:
-            raise NotFound("There is no such result (yet).")
+            raise NotFound(_("There is no such result (yet)."))
         try:
             file = mask_path(revision, kind).open("rb")
         except (NotThere, FileNotFoundError) as missing:
-            raise NotFound("There is no such mask.") from missing
+            raise NotFound(_("There is no such mask.")) from missing
         record(
             AuditAction.DOWNLOAD,
             by=request.user,

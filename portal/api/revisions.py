@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import FileResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -65,7 +66,7 @@ class ScanRevisionsView(APIView):
         fields = sent.validated_data
         based_on = scan.segmentations.select_related("scan", "measurement").filter(number=fields["based_on"]).first()
         if based_on is None:
-            raise NotFound(f"This scan has no revision {fields['based_on']}.")
+            raise NotFound(_("This scan has no revision %(based_on)s.") % {"based_on": fields["based_on"]})
         masks = {kind: fields[kind].chunks() for kind in MASK_KINDS if kind in fields}
         revision = save_correction(by=person(request), based_on=based_on, reason=fields["reason"], masks=masks)
         record(
@@ -155,7 +156,7 @@ class GrowthMapView(APIView):
         scan, prior = _pair(request, pk, prior_pk)
         found = registration_of(scan, prior)
         if found is None:
-            raise NotFound("These two scans have not been laid onto each other yet.")
+            raise NotFound(_("These two scans have not been laid onto each other yet."))
         file = path_of(f"{found.folder}/{GROWTH_NAME}").open("rb")
         record(
             AuditAction.DOWNLOAD, by=request.user, subject=scan, patient=scan.patient, request=request, mask="growth"

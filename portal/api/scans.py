@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -100,7 +101,7 @@ def find_revision(request: Request, scan: Scan) -> Segmentation | None:
     if not number:
         return current_segmentation(scan)
     if not number.isdigit():
-        raise ValidationError({"detail": "The revision is a number, for example ?revision=2."})
+        raise ValidationError({"detail": _("The revision is a number, for example ?revision=2.")})
     revisions = scan.segmentations.select_related("measurement", "author", "scan__patient")
     return revisions.filter(number=int(number)).first()
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
@@ -173,7 +174,7 @@ class UploadFilesView(APIView):
         upload = _upload(request, pk)
         parts = request.FILES.getlist("file")
         if not parts:
-            raise ValidationError({"detail": "The request holds no part named `file`; send each file as one."})
+            raise ValidationError({"detail": _("The request holds no part named `file`; send each file as one.")})
         answers = []
         for part in parts:
             name = part.name or "unnamed"

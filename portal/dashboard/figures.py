@@ -7,6 +7,8 @@ from typing import Any
 import plotly.graph_objects as go
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from portal.jobs.catalogue import known_error
 from portal.patients.models import TreatmentEvent
@@ -17,8 +19,8 @@ from portal.scans.wording import change_sentence
 
 #: After Okabe and Ito, for readers who see colours differently; the viewer uses the same.
 KINDS = (
-    ("ground_glass_ml", "Ground-glass", "#d9b500"),
-    ("consolidation_ml", "Consolidation", "#d95f0e"),
+    ("ground_glass_ml", gettext_lazy("Ground-glass"), "#d9b500"),
+    ("consolidation_ml", gettext_lazy("Consolidation"), "#d95f0e"),
 )
 INFECTED, LUNG, EFFUSION, ALARM = "#1f6f8b", "#3f9bd1", "#cc79a7", "#c4314b"
 EVENT, BAND = "#7a5195", "rgba(31, 111, 139, 0.16)"
@@ -31,10 +33,10 @@ def timeline_figures(timeline: Timeline, events: Sequence[TreatmentEvent] = ()) 
     points = timeline.points
     figures = {
         "infected": _infected(points, timeline.assessment.leading),
-        "poi": _single(points, "poi_percent", "PoIR", INFECTED, "Infected share of the lung (%)"),
-        "lung": _single(points, "lung_ml", "Lung volume", LUNG, "Lung volume (ml)"),
+        "poi": _single(points, "poi_percent", _("PoIR"), INFECTED, _("Infected share of the lung (%)")),
+        "lung": _single(points, "lung_ml", _("Lung volume"), LUNG, _("Lung volume (ml)")),
         "lobes": _lobes(points),
-        "score": _single(points, "severity_score", "Severity score", INFECTED, "CT severity score (0 to 25)"),
+        "score": _single(points, "severity_score", _("Severity score"), INFECTED, _("CT severity score (0 to 25)")),
     }
     for view, field in (("infected", "infected_ml"), ("poi", "poi_percent")):
         _add_error_band(figures[view], points, field)
@@ -75,7 +77,7 @@ def _add_error_band(figure: go.Figure, points: Sequence[TimelinePoint], field: s
     figure.add_scatter(x=times, y=low, mode="lines", line=line, hoverinfo="skip", showlegend=False)
     figure.add_scatter(
         x=times, y=high, mode="lines", line=line, fill="tonexty", fillcolor=BAND, hoverinfo="skip",
-        name=f"Mean error on other patients, ±{100 * max(errors):.0f} %",
+        name=_("Mean error on other patients, ±%(errors)s %%") % {"errors": f"{100 * max(errors):.0f}"},
     )  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def _lobes(points: Sequence[TimelinePoint]) -> go.Figure:
             customdata=_links(points), name=lobe, mode="lines+markers", line={"color": colour, "width": 2},
             marker={"size": 8}, hovertemplate=HOVER,
         )  # fmt: skip
-    return _layout(figure, "Infected volume by lobe (ml)")
+    return _layout(figure, _("Infected volume by lobe (ml)"))
 
 
 def _times(points: Sequence[TimelinePoint]) -> list[str]:
@@ -132,18 +134,18 @@ def _infected(points: Sequence[TimelinePoint], leading: Change | None) -> go.Fig
             mode="lines", stackgroup="kinds", line={"color": colour, "width": 1}, hovertemplate=HOVER,
         )  # fmt: skip
     figure.add_scatter(
-        x=times, y=[point.measurement.infected_ml for point in points], customdata=links, name="Infected",
+        x=times, y=[point.measurement.infected_ml for point in points], customdata=links, name=_("Infected"),
         mode="lines+markers", line={"color": INFECTED, "width": 2.5}, marker={"size": 11}, hovertemplate=HOVER,
     )  # fmt: skip
     effusion = [point.measurement.effusion_ml for point in points]
     if any(effusion):
         figure.add_scatter(
-            x=times, y=effusion, customdata=links, name="Effusion", mode="lines+markers",
+            x=times, y=effusion, customdata=links, name=_("Effusion"), mode="lines+markers",
             line={"color": EFFUSION, "dash": "dot"}, hovertemplate=HOVER,
         )  # fmt: skip
     if leading is not None:
         _highlight(figure, points, leading)
-    return _layout(figure, "Infected volume (ml)")
+    return _layout(figure, _("Infected volume (ml)"))
 
 
 def _highlight(figure: go.Figure, points: Sequence[TimelinePoint], change: Change) -> None:
@@ -153,7 +155,7 @@ def _highlight(figure: go.Figure, points: Sequence[TimelinePoint], change: Chang
     figure.add_vrect(x0=start, x1=end, fillcolor=ALARM, opacity=0.10, line_width=0)
     figure.add_scatter(
         x=[start, end], y=[point.measurement.infected_ml for point in pair], customdata=_links(pair),
-        name="Flagged pair", mode="lines+markers", line={"color": ALARM, "width": 3},
+        name=_("Flagged pair"), mode="lines+markers", line={"color": ALARM, "width": 3},
         marker={"size": 13, "symbol": "circle-open", "line": {"width": 3}}, hoverinfo="skip",
     )  # fmt: skip
 

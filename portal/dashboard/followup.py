@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from portal.scans.selectors import TimelinePoint
 
 
@@ -23,10 +25,10 @@ def follow_up(points: Sequence[TimelinePoint]) -> list[FollowUpLine]:
         return []
     *earlier, current = points
     lowest = min(earlier, key=lambda point: point.measurement.infected_ml)
-    named = [("Baseline", earlier[0]), ("Lowest", lowest), ("Previous", earlier[-1])]
+    named = [(_("Baseline"), earlier[0]), (_("Lowest"), lowest), (_("Previous"), earlier[-1])]
     return [
         *(_against(name, point, current) for name, point in named),
-        FollowUpLine("Current", current, None, None, None),
+        FollowUpLine(_("Current"), current, None, None, None),
     ]
 
 

@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from portal.accounts.audit import record, record_view
@@ -100,7 +101,7 @@ def upload_detail(request: UserRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         decision = request.POST.get("decision", "")
         if decision not in {"claimed", "files", "refuse"}:
-            messages.error(request, "Choose one of the decisions.")
+            messages.error(request, _("Choose one of the decisions."))
             return redirect("upload_detail", pk=sent.pk)
         try:
             decide_upload(by=request.user, upload=sent, decision=decision)  # type: ignore[arg-type]
@@ -108,7 +109,7 @@ def upload_detail(request: UserRequest, pk: UUID) -> HttpResponse:
             messages.error(request, str(refusal))
         else:
             record(AuditAction.CHANGE, by=request.user, subject=sent, request=request, decision=decision)
-            messages.success(request, "The decision is stored.")
+            messages.success(request, _("The decision is stored."))
         return redirect("upload_detail", pk=sent.pk)
     record_view(request, sent)
     context = {

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts.audit import record, record_view
@@ -128,7 +129,7 @@ def acknowledge_flag(request: UserRequest, pk: UUID) -> HttpResponse:
     else:
         for acknowledgement in done:
             record(AuditAction.CHANGE, by=request.user, subject=acknowledgement, patient=patient, request=request)
-        messages.success(request, "The flag is acknowledged; it stays in the history below.")
+        messages.success(request, _("The flag is acknowledged; it stays in the history below."))
     return redirect("patient", pk=patient.pk)
 
 
@@ -141,11 +142,11 @@ def treatment_event(request: UserRequest, pk: UUID) -> HttpResponse:
         event = get_object_or_404(events_of(patient), pk=request.POST["withdraw"])
         withdraw_event(by=request.user, event=event)
         record(AuditAction.CHANGE, by=request.user, subject=event, patient=patient, request=request, what="withdrawn")
-        messages.success(request, "The event is taken off the course; it stays on record.")
+        messages.success(request, _("The event is taken off the course; it stays on record."))
         return redirect("patient", pk=patient.pk)
     form = EventForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Enter date, time and a few words.")
+        messages.error(request, _("Enter date, time and a few words."))
         return redirect("patient", pk=patient.pk)
     try:
         event = add_event(by=request.user, patient=patient, **form.cleaned_data)
@@ -153,7 +154,7 @@ def treatment_event(request: UserRequest, pk: UUID) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         record(AuditAction.CREATE, by=request.user, subject=event, patient=patient, request=request)
-        messages.success(request, "The event is on the course.")
+        messages.success(request, _("The event is on the course."))
     return redirect("patient", pk=patient.pk)
 
 
@@ -184,7 +185,7 @@ def set_time(request: UserRequest, pk: UUID) -> HttpResponse:
     scan: Scan = get_object_or_404(visible_scans(request.user).select_related("patient"), pk=pk)
     form = AcquisitionTimeForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Enter date and time of the acquisition.")
+        messages.error(request, _("Enter date and time of the acquisition."))
         return redirect("patient", pk=scan.patient_id)
     try:
         set_acquisition_time(by=request.user, scan=scan, acquired_at=form.cleaned_data["acquired_at"])
@@ -192,5 +193,5 @@ def set_time(request: UserRequest, pk: UUID) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         record(AuditAction.CHANGE, by=request.user, subject=scan, patient=scan.patient, request=request)
-        messages.success(request, "The acquisition time is set; the timeline has been derived anew.")
+        messages.success(request, _("The acquisition time is set; the timeline has been derived anew."))
     return redirect("patient", pk=scan.patient_id)

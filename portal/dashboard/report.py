@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts.audit import record, record_view
@@ -24,7 +25,7 @@ def report_page(request: UserRequest, pk: UUID) -> HttpResponse:
     scan = get_object_or_404(visible_scans(request.user).select_related("patient"), pk=pk)
     revision = current_segmentation(scan)
     if revision is None:
-        raise Http404("This scan has no result yet.")
+        raise Http404(_("This scan has no result yet."))
     if request.method == "POST":
         try:
             signature = sign_report(by=request.user, revision=revision, text=request.POST.get("text", ""))
@@ -32,7 +33,7 @@ def report_page(request: UserRequest, pk: UUID) -> HttpResponse:
             messages.error(request, str(refusal))
         else:
             record(AuditAction.CREATE, by=request.user, subject=signature, patient=scan.patient, request=request)
-            messages.success(request, "The report is signed.")
+            messages.success(request, _("The report is signed."))
         return redirect("report_page", pk=scan.pk)
     record_view(request, scan, patient=scan.patient)
     text = report_text(revision)

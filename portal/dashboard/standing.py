@@ -14,6 +14,7 @@ from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext_lazy
 
 from portal.accounts.models import AuditAction, AuditEvent, User
 from portal.dashboard.ordering import NEVER_LONGER_THAN_S, OVERDUE_AFTER_S
@@ -35,10 +36,10 @@ class Filter(StrEnum):
 
 #: For people; the team's name comes from the address.
 FILTER_NAMES = {
-    Filter.ALL: "All",
-    Filter.FLAGGED: "Flagged",
-    Filter.RAPID: "Rapid growth",
-    Filter.UNREAD: "Unread",
+    Filter.ALL: gettext_lazy("All"),
+    Filter.FLAGGED: gettext_lazy("Flagged"),
+    Filter.RAPID: gettext_lazy("Rapid growth"),
+    Filter.UNREAD: gettext_lazy("Unread"),
 }
 #: Each part, as a condition on `standing`.
 CONDITIONS = {

@@ -1,12 +1,13 @@
 """The viewer's page: one scan, its masks and its figures."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from portal.accounts.audit import record_view
@@ -21,7 +22,8 @@ from portal.scans.selectors import timeline_of
 from portal.scans.wording import LOBE_NAMES
 
 #: Pictures beside the axial one, and the sides at which letters of orientation stand.
-PLANES, SIDES = ("coronal", "sagittal"), ("left", "right", "top", "bottom")
+PLANES = (("coronal", gettext_lazy("Coronal plane")), ("sagittal", gettext_lazy("Sagittal plane")))
+SIDES = ("left", "right", "top", "bottom")
 
 
 @login_required
@@ -73,6 +75,10 @@ def scan_page(request: UserRequest, pk: UUID) -> HttpResponse:
     )
 
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
 def _asked_revision(request: UserRequest, scan: Scan, name: str) -> Segmentation | None:
     number = request.GET.get(name, "")
     found = scan.segmentations.filter(number=int(number)) if number.isdigit() else scan.segmentations.none()
@@ -80,14 +86,14 @@ def _asked_revision(request: UserRequest, scan: Scan, name: str) -> Segmentation
 
 
 #: Figures of two revisions side by side: name, and where `measurements.json` has them.
-BOTH: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Infected, ml", ("infected_ml",)),
-    ("Ground-glass, ml", ("composition", "ground_glass_ml")),
-    ("Consolidation, ml", ("composition", "consolidation_ml")),
-    ("Effusion, ml", ("composition", "effusion_ml")),
-    ("Lung, ml", ("lung_ml",)),
-    ("PoIR, %", ("poi_percent",)),
-    ("Score of 25", ("severity_score",)),
+BOTH: tuple[tuple["_StrPromise", tuple[str, ...]], ...] = (
+    (gettext_lazy("Infected, ml"), ("infected_ml",)),
+    (gettext_lazy("Ground-glass, ml"), ("composition", "ground_glass_ml")),
+    (gettext_lazy("Consolidation, ml"), ("composition", "consolidation_ml")),
+    (gettext_lazy("Effusion, ml"), ("composition", "effusion_ml")),
+    (gettext_lazy("Lung, ml"), ("lung_ml",)),
+    (gettext_lazy("PoIR, %"), ("poi_percent",)),
+    (gettext_lazy("Score of 25"), ("severity_score",)),
 )
 
 
@@ -98,7 +104,7 @@ def _both(revision: Segmentation | None, beside: Segmentation | None) -> list[tu
     rows = []
     for name, path in BOTH:
         one, other = (_value(made.measurement.details, path) for made in (revision, beside))
-        rows.append((name, one, other, other - one))
+        rows.append((str(name), one, other, other - one))
     return rows
 
 

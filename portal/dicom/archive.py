@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pydicom
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext_lazy
 from pydicom.uid import CTImageStorage
 
 from inference.dicom.revision import SERIES_NUMBERS, Revision
@@ -36,10 +37,10 @@ MODALITY = {
 }
 #: For people.
 RESULT_NAMES = {
-    Role.SEGMENTATION: "Segmentation",
-    Role.REPORT: "Measurements",
-    Role.CAPTURES: "Pictures",
-    Role.DOCUMENT: "Report",
+    Role.SEGMENTATION: gettext_lazy("Segmentation"),
+    Role.REPORT: gettext_lazy("Measurements"),
+    Role.CAPTURES: gettext_lazy("Pictures"),
+    Role.DOCUMENT: gettext_lazy("Report"),
 }
 DESCRIPTION = {
     Role.SEGMENTATION: "LungTrend segmentation (research use only)",

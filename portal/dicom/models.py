@@ -5,6 +5,8 @@ import uuid
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from portal.dicom.archive import RESULT_NAMES, RESULT_ROLES, Role
 from portal.jobs.outgoing import Outgoing, OutgoingState, refuse_other_names
@@ -16,7 +18,7 @@ class Protocol(models.TextChoices):
     """How to speak to a system."""
 
     DIMSE = "dimse", "DICOM (C-STORE, C-FIND, C-MOVE)"
-    DICOMWEB = "dicomweb", "DICOMweb (STOW-RS, QIDO-RS, WADO-RS)"
+    DICOMWEB = "dicomweb", gettext_lazy("DICOMweb (STOW-RS, QIDO-RS, WADO-RS)")
 
 
 class Peer(models.Model):
@@ -25,22 +27,32 @@ class Peer(models.Model):
     name = models.CharField(max_length=60, unique=True)
     protocol = models.CharField(max_length=10, choices=Protocol.choices)
     is_active = models.BooleanField(default=True)
-    host = models.CharField(max_length=200, blank=True, help_text="DICOM: host name or address.")
-    port = models.PositiveIntegerField(default=104, help_text="DICOM: port.")
-    ae_title = models.CharField("AE title", max_length=16, blank=True, help_text="DICOM: title of the other side.")
-    uses_tls = models.BooleanField("TLS", default=False, help_text="DICOM: speak TLS; DICOMweb does by its address.")
-    url = models.URLField("address", blank=True, help_text="DICOMweb: address of the service.")
+    host = models.CharField(max_length=200, blank=True, help_text=gettext_lazy("DICOM: host name or address."))
+    port = models.PositiveIntegerField(default=104, help_text=gettext_lazy("DICOM: port."))
+    ae_title = models.CharField(
+        gettext_lazy("AE title"), max_length=16, blank=True, help_text=gettext_lazy("DICOM: title of the other side.")
+    )
+    uses_tls = models.BooleanField(
+        gettext_lazy("TLS"), default=False, help_text=gettext_lazy("DICOM: speak TLS; DICOMweb does by its address.")
+    )
+    url = models.URLField("address", blank=True, help_text=gettext_lazy("DICOMweb: address of the service."))
     secret_name = models.CharField(
         max_length=60,
         blank=True,
         validators=[refuse_other_names],
-        help_text="DICOMweb: environment variable LUNGTREND_PEER_... that holds user:password, or a token.",
+        help_text=gettext_lazy(
+            "DICOMweb: environment variable LUNGTREND_PEER_... that holds user:password, or a token."
+        ),
     )
     receives = models.CharField(
-        max_length=40, blank=True, help_text="Results it may be sent, separated by commas: seg, sr, sc, pdf."
+        max_length=40,
+        blank=True,
+        help_text=gettext_lazy("Results it may be sent, separated by commas: seg, sr, sc, pdf."),
     )
-    is_automatic = models.BooleanField(default=False, help_text="Send every new result by itself.")
-    answers_queries = models.BooleanField(default=False, help_text="Ask it for earlier scans of a patient.")
+    is_automatic = models.BooleanField(default=False, help_text=gettext_lazy("Send every new result by itself."))
+    answers_queries = models.BooleanField(
+        default=False, help_text=gettext_lazy("Ask it for earlier scans of a patient.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -57,7 +69,7 @@ class Peer(models.Model):
     @property
     def takes(self) -> str:
         """The kinds of results that it is sent, for people."""
-        return ", ".join(RESULT_NAMES[role] for role in self.roles)
+        return ", ".join(str(RESULT_NAMES[role]) for role in self.roles)
 
     def clean(self) -> None:
         """Refuse what could never work.
@@ -66,12 +78,14 @@ class Peer(models.Model):
             ValidationError: an address is missing, or a kind of result is unknown.
         """
         if self.protocol == Protocol.DIMSE and not (self.host and self.ae_title):
-            raise ValidationError("DICOM needs a host and an AE title.")
+            raise ValidationError(_("DICOM needs a host and an AE title."))
         if self.protocol == Protocol.DICOMWEB and not self.url:
-            raise ValidationError("DICOMweb needs an address.")
+            raise ValidationError(_("DICOMweb needs an address."))
         unknown = {word.strip() for word in self.receives.split(",") if word.strip()} - set(RESULT_ROLES)
         if unknown:
-            raise ValidationError({"receives": f"Not a kind of result: {', '.join(sorted(unknown))}."})
+            raise ValidationError(
+                {"receives": _("Not a kind of result: %(unknown)s.") % {"unknown": ", ".join(sorted(unknown))}}
+            )
 
 
 class Delivery(Outgoing):

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts.audit import record_view
@@ -31,13 +32,13 @@ def deliveries(request: UserRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         if "again" in request.POST:
             try_again(sent)
-            messages.success(request, "What has not arrived is sent again within seconds.")
+            messages.success(request, _("What has not arrived is sent again within seconds."))
         elif revision is None or scan.kind != ScanKind.DICOM:
-            messages.error(request, "There is no result of this scan that could be sent as DICOM.")
+            messages.error(request, _("There is no result of this scan that could be sent as DICOM."))
         else:
             peer = get_object_or_404(peers, pk=request.POST.get("peer", "0"))
             request_delivery(by=request.user, revision=revision, peer=peer)
-            messages.success(request, f"The results are on their way to {peer}.")
+            messages.success(request, _("The results are on their way to %(peer)s.") % {"peer": peer})
         return redirect("deliveries", pk=scan.pk)
     record_view(request, scan, patient=scan.patient)
     return render(
@@ -65,7 +66,10 @@ def priors(request: UserRequest, pk: UUID) -> HttpResponse:
         except NotTaken as trouble:
             messages.error(request, str(trouble))
         else:
-            messages.success(request, f"The study is being fetched from {peer}. It appears on the timeline by itself.")
+            messages.success(
+                request,
+                _("The study is being fetched from %(peer)s. It appears on the timeline by itself.") % {"peer": peer},
+            )
         return redirect("priors", pk=patient.pk)
     return render(
         request,

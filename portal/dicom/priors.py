@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from django.utils.translation import gettext as _
 from pydicom.dataset import Dataset
 
 from portal.accounts.audit import record
@@ -85,7 +86,7 @@ def request_prior(*, by: User, patient: Patient, peer: Peer, study_uid: str) -> 
 
 def _refuse_strangers(by: User, patient: Patient) -> None:
     if not visible_patients(by).filter(pk=patient.pk).exists():
-        raise NotAllowed("This patient is in the care of another team.")
+        raise NotAllowed(_("This patient is in the care of another team."))
 
 
 def fetch_priors() -> int:

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -103,7 +104,7 @@ class DeliveriesView(APIView):
         wanted.is_valid(raise_exception=True)
         revision = current_segmentation(scan)
         if revision is None or scan.kind != ScanKind.DICOM:
-            raise NotExportable("There is no result of this scan that could be sent as DICOM.")
+            raise NotExportable(_("There is no result of this scan that could be sent as DICOM."))
         queued = request_delivery(by=person(request), revision=revision, peer=wanted.validated_data["peer"])
         return Response(DeliverySerializer(queued, many=True).data, status=status.HTTP_202_ACCEPTED)
 

@@ -1,6 +1,7 @@
 """Who is told when a flag opens, and what they were told."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from portal.jobs.outgoing import Outgoing, refuse_other_names
 from portal.patients.models import Patient
@@ -10,8 +11,8 @@ from portal.scans.models import Segmentation
 class Channel(models.TextChoices):
     """How somebody is told."""
 
-    WEBHOOK = "webhook", "FHIR bundle by HTTP"
-    EMAIL = "email", "E-mail without names"
+    WEBHOOK = "webhook", gettext_lazy("FHIR bundle by HTTP")
+    EMAIL = "email", gettext_lazy("E-mail without names")
 
 
 class Subscriber(models.Model):
@@ -19,15 +20,18 @@ class Subscriber(models.Model):
 
     name = models.CharField(max_length=60, unique=True)
     channel = models.CharField(max_length=10, choices=Channel.choices)
-    address = models.CharField(max_length=300, help_text="Address of the webhook, or of the mailbox.")
+    address = models.CharField(max_length=300, help_text=gettext_lazy("Address of the webhook, or of the mailbox."))
     secret_name = models.CharField(
         max_length=60,
         blank=True,
         validators=[refuse_other_names],
-        help_text="Webhook: environment variable LUNGTREND_PEER_... with the key that signs the body.",
+        help_text=gettext_lazy("Webhook: environment variable LUNGTREND_PEER_... with the key that signs the body."),
     )
     care_team = models.ForeignKey(
-        "patients.CareTeam", on_delete=models.PROTECT, related_name="subscribers", help_text="Whose patients."
+        "patients.CareTeam",
+        on_delete=models.PROTECT,
+        related_name="subscribers",
+        help_text=gettext_lazy("Whose patients."),
     )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 from inference.catalogue import card_of, catalogue
 
 
@@ -28,10 +30,10 @@ def known_error(pipeline: str, sha256: str) -> float | None:
 
 #: Figures of the cards that the overview shows, in this order.
 OVERVIEW = (
-    "Lung Dice, mean of cases",
-    "Infection Dice, mean of cases",
-    "Infection Dice, mean of cases, HU cases only",
-    "PoIR, Pearson r",
+    gettext_lazy("Lung Dice, mean of cases"),
+    gettext_lazy("Infection Dice, mean of cases"),
+    gettext_lazy("Infection Dice, mean of cases, HU cases only"),
+    gettext_lazy("PoIR, Pearson r"),
     ERROR_FIGURE,
 )
 

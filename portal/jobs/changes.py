@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.db import database_sync_to_async
+from django.utils.translation import override
 
 from portal.jobs.models import InferenceJob
 from portal.jobs.payload import job_payload
@@ -41,7 +42,9 @@ class Changes:
         return await asyncio.shield(self._asked[key])
 
 
+@override(None)
 def _look(job_id: str) -> Change:
+    # Many people hear of one change: each is told in their own language.
     job = InferenceJob.objects.select_related("scan").filter(pk=job_id).first()
     if job is None:
         return Change(None, frozenset())

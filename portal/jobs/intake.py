@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from inference.io import SeriesKind
 from portal.accounts.audit import record
@@ -45,7 +46,7 @@ def complete_upload(
         if upload.state != UploadState.OPEN:
             return upload.outcome
         if upload.files.count() != plan.file_count:
-            raise StillArriving("More files came while the upload was being completed; complete it again.")
+            raise StillArriving(_("More files came while the upload was being completed; complete it again."))
         upload.claimed_patient = claimed_patient.as_json() if claimed_patient else {}
         upload.claimed_acquired_at = acquired_at
         if plan.scans:
@@ -73,12 +74,12 @@ def decide_upload(*, by: User, upload: Upload, decision: Decision) -> dict[str, 
         IntakeRefused: the upload is not held, or names no such patient.
     """
     if not may_decide(by):
-        raise NotAllowed("Only a radiologist or an administrator decides about a held upload.")
+        raise NotAllowed(_("Only a radiologist or an administrator decides about a held upload."))
     plan = plan_scans(upload)
     with transaction.atomic():
         upload = Upload.objects.select_for_update().select_related("by").get(pk=upload.pk)
         if upload.state != UploadState.HELD:
-            raise IntakeRefused("This upload is not held (any more); reload the page to see its state.")
+            raise IntakeRefused(_("This upload is not held (any more); reload the page to see its state."))
         upload.decided_by, upload.decided_at = by, timezone.now()
         if decision == "refuse":
             reason = f"The upload was refused by {by.username}: {upload.hold_reason}"
@@ -93,9 +94,13 @@ def _refuse_incomplete(plan: IngestPlan, claimed: PatientClaim | None, acquired_
         refuse_future(acquired_at)
     for scan in plan.scans:
         if claimed is None and PatientClaim.of_header(scan.header.patient) is None:
-            raise IntakeRefused(f"{scan.name} does not say whose scan it is; enter the patient's record number.")
+            raise IntakeRefused(
+                _("%(name)s does not say whose scan it is; enter the patient's record number.") % {"name": scan.name}
+            )
         if scan.header.kind is not SeriesKind.DICOM and acquired_at is None:
-            raise IntakeRefused(f"{scan.name} carries no acquisition time; enter when the scan was acquired.")
+            raise IntakeRefused(
+                _("%(name)s carries no acquisition time; enter when the scan was acquired.") % {"name": scan.name}
+            )
 
 
 def _conflict(scan: PlannedScan, claimed: PatientClaim | None, sender: User) -> Conflict | None:
@@ -110,7 +115,9 @@ def _claim(scan: PlannedScan, decision: Decision, claimed: PatientClaim | None) 
     preferred, other = (claimed, in_files) if decision == "claimed" else (in_files, claimed)
     claim = preferred or other
     if claim is None:
-        raise IntakeRefused(f"{scan.name} does not say whose scan it is; enter the patient's record number.")
+        raise IntakeRefused(
+            _("%(name)s does not say whose scan it is; enter the patient's record number.") % {"name": scan.name}
+        )
     return claim
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,9 @@ def refuse_other_names(name: str) -> None:
 class OutgoingState(models.TextChoices):
     """Where an outgoing thing stands."""
 
-    WAITING = "waiting", "Waiting"
-    DONE = "done", "Done"
-    FAILED = "failed", "Failed"
+    WAITING = "waiting", gettext_lazy("Waiting")
+    DONE = "done", gettext_lazy("Done")
+    FAILED = "failed", gettext_lazy("Failed")
 
 
 class NotTaken(Exception):

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
 from portal.accounts.tracing import TRACE
@@ -59,11 +60,11 @@ def submit_registration(*, by: User, scan: Scan, prior: Scan) -> InferenceJob:
         JobRefused: the scans are not two measured scans of one patient, the prior before the other.
     """
     if scan.patient_id != prior.patient_id or scan.pk == prior.pk:
-        raise JobRefused("Only two scans of one patient can be compared.")
+        raise JobRefused(_("Only two scans of one patient can be compared."))
     if scan.acquired_at is None or prior.acquired_at is None or prior.acquired_at >= scan.acquired_at:
-        raise JobRefused("The prior must have been acquired before the scan it is compared with.")
+        raise JobRefused(_("The prior must have been acquired before the scan it is compared with."))
     if current_segmentation(scan) is None or current_segmentation(prior) is None:
-        raise JobRefused("Both scans need a result before they can be compared; wait for their analyses.")
+        raise JobRefused(_("Both scans need a result before they can be compared; wait for their analyses."))
     Scan.objects.select_for_update().get(pk=scan.pk)
     jobs = InferenceJob.objects.select_related("scan", "prior")
     if earlier := jobs.filter(scan=scan, prior=prior, state__in=OPEN_STATES).first():
@@ -78,7 +79,9 @@ def _entry(name: str) -> dict[str, Any]:
         if entry["name"] == name:
             return entry
     known = ", ".join(entry["name"] for entry in pipeline_entries())
-    raise UnknownPipelineName(f"There is no pipeline {name}; choose one of {known}.")
+    raise UnknownPipelineName(
+        _("There is no pipeline %(name)s; choose one of %(known)s.") % {"name": name, "known": known}
+    )
 
 
 def _finished_with_these_weights(jobs: Any, entry: dict[str, Any]) -> InferenceJob | None:
@@ -101,7 +104,7 @@ def retry_job(*, by: User, job: InferenceJob) -> InferenceJob:
             scan=job.scan_id, prior=job.prior_id, pipeline=job.pipeline, state__in=OPEN_STATES
         )
         if rivals.exclude(pk=job.pk).exists():
-            raise JobRefused("Another job already runs this pipeline on the scan; wait for its result.")
+            raise JobRefused(_("Another job already runs this pipeline on the scan; wait for its result."))
         moved = InferenceJob.objects.filter(pk=job.pk, state__in={JobState.FAILED, JobState.CANCELLED}).update(
             state=JobState.QUEUED,
             requested_by=by,
@@ -116,7 +119,7 @@ def retry_job(*, by: User, job: InferenceJob) -> InferenceJob:
             lease_until=None,
         )
         if not moved:
-            raise JobRefused("Only a failed or cancelled job can be tried again.")
+            raise JobRefused(_("Only a failed or cancelled job can be tried again."))
         transaction.on_commit(lambda: ring(job.pk))
     return _reloaded(job)
 
@@ -129,10 +132,12 @@ def cancel_job(*, by: User, job: InferenceJob) -> InferenceJob:
     """
     now = timezone.now()
     queued = InferenceJob.objects.filter(pk=job.pk, state=JobState.QUEUED)
-    if not queued.update(state=JobState.CANCELLED, finished_at=now, error=f"Cancelled by {by.username}."):
+    if not queued.update(
+        state=JobState.CANCELLED, finished_at=now, error=_("Cancelled by %(username)s.") % {"username": by.username}
+    ):
         running = InferenceJob.objects.filter(pk=job.pk, state__in=states_before(JobState.CANCELLED))
         if not running.update(cancel_requested=True):
-            raise JobRefused("The job has already ended.")
+            raise JobRefused(_("The job has already ended."))
     return _reloaded(job)
 
 

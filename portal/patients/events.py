@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
 from portal.patients.models import Patient, TreatmentEvent
@@ -27,11 +28,14 @@ def add_event(*, by: User, patient: Patient, at: datetime, text: str) -> Treatme
     text = " ".join(text.split())
     longest = TreatmentEvent._meta.get_field("text").max_length or 0
     if not text:
-        raise EventRefused("Say in a few words what happened.")
+        raise EventRefused(_("Say in a few words what happened."))
     if len(text) > longest:
-        raise EventRefused(f"An event has at most {longest} characters; the rest belongs into the patient's record.")
+        raise EventRefused(
+            _("An event has at most %(longest)s characters; the rest belongs into the patient's record.")
+            % {"longest": longest}
+        )
     if at > timezone.now():
-        raise EventRefused("The time of the event lies in the future; correct it.")
+        raise EventRefused(_("The time of the event lies in the future; correct it."))
     return TreatmentEvent.objects.create(by=by, patient=patient, at=at, text=text)
 
 

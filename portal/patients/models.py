@@ -4,15 +4,16 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 
 class Sex(models.TextChoices):
     """DICOM PS3.3 C.7.1.1, attribute (0010,0040)."""
 
-    FEMALE = "F", "Female"
-    MALE = "M", "Male"
-    OTHER = "O", "Other"
-    UNKNOWN = "", "Not stated"
+    FEMALE = "F", gettext_lazy("Female")
+    MALE = "M", gettext_lazy("Male")
+    OTHER = "O", gettext_lazy("Other")
+    UNKNOWN = "", gettext_lazy("Not stated")
 
 
 class CareTeam(models.Model):
@@ -32,8 +33,8 @@ class Patient(models.Model):
     """A person in care, identified by medical record number and its issuer."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    mrn = models.CharField("medical record number", max_length=64)
-    issuer = models.CharField("issuer of the record number", max_length=64, blank=True)
+    mrn = models.CharField(gettext_lazy("medical record number"), max_length=64)
+    issuer = models.CharField(gettext_lazy("issuer of the record number"), max_length=64, blank=True)
     #: As written for people: family name, given names.
     name = models.CharField(max_length=200, blank=True)
     birth_date = models.DateField(null=True, blank=True)

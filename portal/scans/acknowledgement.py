@@ -1,6 +1,7 @@
 """Judging a flag: tied to the revisions that were judged, so that it opens again when they change."""
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
 from portal.patients.models import Patient
@@ -20,11 +21,11 @@ def acknowledge(*, by: User, patient: Patient, scan: str, reason: str) -> list[A
     """
     reason = reason.strip()
     if not reason:
-        raise IntakeRefused("Say in a few words why the flag is acknowledged; it stays in the history.")
+        raise IntakeRefused(_("Say in a few words why the flag is acknowledged; it stays in the history."))
     changes = timeline_of(patient).assessment.changes
     flagged = [(change.flag, change) for change in changes if change.is_open and change.after.scan == scan]
     if not flagged:
-        raise IntakeRefused("This flag is no longer open; reload the page to see the current state.")
+        raise IntakeRefused(_("This flag is no longer open; reload the page to see the current state."))
     done = Acknowledgement.objects.bulk_create(
         Acknowledgement(
             patient=patient,

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from portal.accounts.models import User
 from portal.scans.errors import IntakeRefused, NotAllowed
 from portal.scans.files import MASK_KINDS, has_volume, mask_path, volume_key
@@ -29,13 +31,13 @@ def save_correction(
         Overtaken: the revision that counts is no longer `based_on`.
     """
     if not by.is_radiologist:
-        raise NotAllowed("Only radiologists may correct masks.")
+        raise NotAllowed(_("Only radiologists may correct masks."))
     if not reason.strip():
-        raise IntakeRefused("State the reason for the correction; it stands beside the new figures.")
+        raise IntakeRefused(_("State the reason for the correction; it stands beside the new figures."))
     if not masks:
-        raise IntakeRefused(f"Send at least one mask: {', '.join(MASK_KINDS)}.")
+        raise IntakeRefused(_("Send at least one mask: %(mask_kinds)s.") % {"mask_kinds": ", ".join(MASK_KINDS)})
     if not has_volume(based_on.scan):
-        raise IntakeRefused("The slices of this scan have not been read yet; wait for its analysis.")
+        raise IntakeRefused(_("The slices of this scan have not been read yet; wait for its analysis."))
     with workplace() as folder:
         given, out = folder / "masks", folder / "out"
         given.mkdir()
@@ -52,7 +54,7 @@ def save_correction(
         except ToolRefused as refusal:
             raise IntakeRefused(str(refusal)) from refusal
         except ToolFailed as failure:
-            raise IntakeRefused("The corrected masks could not be measured; try again.") from failure
+            raise IntakeRefused(_("The corrected masks could not be measured; try again.")) from failure
         measurements = json.loads((out / "measurements.json").read_text())
         return add_reader_revision(
             by=by, based_on=based_on, reason=reason.strip(), measurements=measurements, folder=out
@@ -65,5 +67,7 @@ def _write(chunks: Iterable[bytes], target: Path, kind: str) -> None:
         for chunk in chunks:
             size += len(chunk)
             if size > MAX_MASK_BYTES:
-                raise IntakeRefused(f"The mask {kind} is too large for a label map; save it compressed (.nii.gz).")
+                raise IntakeRefused(
+                    _("The mask %(kind)s is too large for a label map; save it compressed (.nii.gz).") % {"kind": kind}
+                )
             file.write(chunk)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from portal.scans.errors import NotExportable
 from portal.scans.files import MASK_KINDS, has_volume, mask_path, volume_key
 from portal.scans.growth import Change
@@ -64,7 +66,9 @@ def _volume_argument(revision: Segmentation) -> tuple[str | Path, ...]:
 def _build(revision: Segmentation, key: str, context: dict[str, Any], *arguments: str | Path) -> None:
     """Everything that the command writes, kept under `key`, the Segmentation last: it says that all is there."""
     if revision.scan.kind != ScanKind.DICOM:
-        raise NotExportable("This scan came as a volume file; there is no DICOM series that a result could refer to.")
+        raise NotExportable(
+            _("This scan came as a volume file; there is no DICOM series that a result could refer to.")
+        )
     with workplace() as folder:
         result, out = folder / "result", folder / "out"
         result.mkdir()
@@ -78,7 +82,7 @@ def _build(revision: Segmentation, key: str, context: dict[str, Any], *arguments
         except ToolRefused as refusal:
             raise NotExportable(str(refusal)) from refusal
         except ToolFailed as failure:
-            raise NotExportable("The DICOM result could not be built; tell the administrator.") from failure
+            raise NotExportable(_("The DICOM result could not be built; tell the administrator.")) from failure
         for path in sorted(out.iterdir(), key=lambda path: path.name == "seg.dcm"):
             keep(path, f"{key}/{path.name}")
 

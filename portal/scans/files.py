@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from portal.scans.models import Origin, Scan, Segmentation
 from portal.scans.revisions import EXPLANATION_NAME
@@ -34,9 +35,11 @@ def frame_bytes(scan: Scan, index: int) -> bytes:
     try:
         volume = np.load(path_of(volume_key(scan)), mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise NotThere("The slices of this scan have not been read yet.") from None
+        raise NotThere(_("The slices of this scan have not been read yet.")) from None
     if not 0 <= index < len(volume):
-        raise NotThere(f"This scan has {len(volume)} slices; there is no slice {index}.")
+        raise NotThere(
+            _("This scan has %(volume)s slices; there is no slice %(index)s.") % {"volume": len(volume), "index": index}
+        )
     return volume[index].astype("<i2", copy=False).tobytes()
 
 
@@ -59,5 +62,5 @@ def mask_path(segmentation: Segmentation, kind: str) -> Path:
         NotThere: no such kind.
     """
     if kind not in MASK_KINDS:
-        raise NotThere(f"There is no mask {kind}.")
+        raise NotThere(_("There is no mask %(kind)s.") % {"kind": kind})
     return path_of(f"{segmentation.folder}/{kind}.nii.gz")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from inference.io import volume_suffix
 from portal.accounts.models import User
@@ -41,7 +42,8 @@ def receive_file(*, upload: Upload, name: str, chunks: Iterable[bytes]) -> tuple
         content = receive(chunks, limit_bytes=limit)
     except TooLarge:
         raise FileRefused(
-            f"{name} is larger than an upload may be ({limit / 1024**3:.1f} GiB left); send one series an upload."
+            _("%(name)s is larger than an upload may be (%(limit)s GiB left); send one series an upload.")
+            % {"name": name, "limit": f"{limit / 1024**3:.1f}"}
         ) from None
     except OSError as trouble:
         raise _not_stored(name, trouble) from trouble
@@ -70,11 +72,17 @@ def _add(upload: Upload, name: str, content: StoredContent, key: str) -> tuple[U
 
 def _not_stored(name: str, trouble: OSError) -> FileRefused:
     logger.error("a received file could not be stored: %s", trouble)
-    reason = "the disk of the server is full" if trouble.errno in FULL else "the storage of the server does not answer"
+    reason = (
+        _("the disk of the server is full") if trouble.errno in FULL else _("the storage of the server does not answer")
+    )
     return FileRefused(
-        f"{name} was not stored: {reason}. What arrived before is safe; tell the administrator, then send it again."
+        _(
+            "%(name)s was not stored: %(reason)s. What arrived before is safe; tell the administrator, then send it "
+            "again."
+        )
+        % {"name": name, "reason": reason}
     )
 
 
 def _too_late(name: str) -> FileRefused:
-    return FileRefused(f"{name} came after the upload was completed; start a new upload for it.")
+    return FileRefused(_("%(name)s came after the upload was completed; start a new upload for it.") % {"name": name})

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from portal.patients.models import Patient
 
@@ -13,10 +14,10 @@ from portal.patients.models import Patient
 class UploadState(models.TextChoices):
     """An upload is open while files arrive; then complete, or held for a person's decision, or refused."""
 
-    OPEN = "open", "Receiving files"
-    HELD = "held", "Held for a decision"
-    COMPLETE = "complete", "Complete"
-    REFUSED = "refused", "Refused"
+    OPEN = "open", gettext_lazy("Receiving files")
+    HELD = "held", gettext_lazy("Held for a decision")
+    COMPLETE = "complete", gettext_lazy("Complete")
+    REFUSED = "refused", gettext_lazy("Refused")
 
 
 class Upload(models.Model):
@@ -178,8 +179,8 @@ class Instance(models.Model):
 class Origin(models.TextChoices):
     """Who made a segmentation."""
 
-    MODEL = "model", "Pipeline"
-    READER = "reader", "Reader"
+    MODEL = "model", gettext_lazy("Pipeline")
+    READER = "reader", gettext_lazy("Reader")
 
 
 class Segmentation(models.Model):

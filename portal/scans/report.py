@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from PIL import Image as Picture
 from reportlab.graphics.charts.lineplots import LinePlot
@@ -23,10 +24,11 @@ from inference.io import read_mask
 from inference.pictures import tinted
 from portal.scans.files import has_volume, mask_path, volume_key
 from portal.scans.models import Origin, Segmentation
+from portal.scans.said import said
 from portal.scans.selectors import Timeline, TimelinePoint, leading_change, timeline_of
 from portal.scans.signing import signature_lines
 from portal.scans.storage import path_of
-from portal.scans.wording import QUALIFIER_TEXT, change_sentence, format_hours, format_ml
+from portal.scans.wording import QUALIFIER_TEXT, change_sentence, format_hours, format_ml, format_number
 
 KEY_SLICES = 3
 #: Key slices lie at least this share of the scan apart, so that they show different places.
@@ -54,14 +56,14 @@ def report_pdf(revision: Segmentation) -> bytes:
         rightMargin=18 * mm,
         topMargin=16 * mm,
         bottomMargin=18 * mm,
-        title=f"LungTrend report, revision {revision.number}",
+        title=_("LungTrend report, revision %(number)s") % {"number": revision.number},
         author="LungTrend",
         invariant=True,
     )
     story = [
         *_head(revision),
         *_finding(revision),
-        Paragraph("Measurements", HEADING),
+        Paragraph(_("Measurements"), HEADING),
         _figures(revision.measurement.details),
         *_course(timeline),
         *_key_slices(revision),
@@ -77,18 +79,23 @@ def _paragraph(text: str, style: ParagraphStyle = BODY) -> Paragraph:
 
 
 def _when(moment: Any) -> str:
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M %Z}" if moment else "time unknown"
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M %Z}" if moment else _("time unknown")
 
 
 def _head(revision: Segmentation) -> list[Flowable]:
     scan, patient = revision.scan, revision.scan.patient
-    born = f", born {patient.birth_date}" if patient.birth_date else ""
+    born = _(", born %(birth_date)s") % {"birth_date": patient.birth_date} if patient.birth_date else ""
     return [
-        _paragraph("Infection of the lungs on chest CT", TITLE),
+        _paragraph(_("Infection of the lungs on chest CT"), TITLE),
         _paragraph(f"{patient.name or 'Unnamed patient'} · {patient.mrn}{born}"),
         _paragraph(
-            f"Acquired {_when(scan.acquired_at)} · {scan.slice_count} slices · "
-            f"{scan.slice_thickness_mm or 0:g} mm · {scan.description or 'no series description'}",
+            _("Acquired %(acquired_at)s · %(slice_count)s slices · %(thickness_mm)s mm · %(description)s")
+            % {
+                "acquired_at": _when(scan.acquired_at),
+                "slice_count": scan.slice_count,
+                "thickness_mm": f"{scan.slice_thickness_mm or 0:g}",
+                "description": scan.description or _("no series description"),
+            },
             SMALL,
         ),
         Spacer(1, 3 * mm),
@@ -101,25 +108,33 @@ def _finding(revision: Segmentation) -> list[Flowable]:
     lines: list[Flowable] = []
     if change is not None:
         lines.append(_paragraph(change_sentence(change), FLAG if change.flag else BODY))
-        lines += [_paragraph(QUALIFIER_TEXT[qualifier], SMALL) for qualifier in change.qualifiers]
+        lines += [_paragraph(str(QUALIFIER_TEXT[qualifier]), SMALL) for qualifier in change.qualifiers]
     lines.append(
         _paragraph(
-            f"Infected volume {format_ml(measured.infected_ml)} of {format_ml(measured.lung_ml)} lung "
-            f"({measured.poi_percent:.1f} %); CT severity score {measured.severity_score} of 25."
+            _(
+                "Infected volume %(infected_ml)s of %(lung_ml)s lung (%(poi_percent)s %%); "
+                "CT severity score %(severity_score)s of 25."
+            )
+            % {
+                "infected_ml": format_ml(measured.infected_ml),
+                "lung_ml": format_ml(measured.lung_ml),
+                "poi_percent": format_number(measured.poi_percent, 1),
+                "severity_score": measured.severity_score,
+            }
         )
     )
     return lines
 
 
 def _figures(details: dict[str, Any]) -> Table:
-    rows = [["", "Volume", "Infected", "Share", "Score"]]
-    rows.append(_row("Both lungs", {**details, "ml": details["lung_ml"], "score": details["severity_score"]}))
+    rows = [["", _("Volume"), _("Infected"), _("Share"), _("Score")]]
+    rows.append(_row(_("Both lungs"), {**details, "ml": details["lung_ml"], "score": details["severity_score"]}))
     rows += [_row(f"{side.capitalize()} lung", details["lungs"][side]) for side in ("right", "left")]
     rows += [_row(lobe, details["lobes"][lobe]) for lobe in LOBES]
     composition = details["composition"]
-    rows.append(["Ground-glass", "", format_ml(composition["ground_glass_ml"]), "", ""])
-    rows.append(["Consolidation", "", format_ml(composition["consolidation_ml"]), "", ""])
-    rows.append(["Pleural effusion", format_ml(composition["effusion_ml"]), "", "", ""])
+    rows.append([_("Ground-glass"), "", format_ml(composition["ground_glass_ml"]), "", ""])
+    rows.append([_("Consolidation"), "", format_ml(composition["consolidation_ml"]), "", ""])
+    rows.append([_("Pleural effusion"), format_ml(composition["effusion_ml"]), "", "", ""])
     return _table(rows, [46, 32, 32, 26, 22])
 
 
@@ -129,7 +144,7 @@ def _row(name: str, region: dict[str, Any]) -> list[str]:
         name,
         format_ml(region["ml"]),
         format_ml(region["infected_ml"]),
-        f"{region['poi_percent']:.1f} %",
+        f"{format_number(region['poi_percent'], 1)} %",
         "" if score is None else str(score),
     ]
 
@@ -156,11 +171,11 @@ def _course(timeline: Timeline) -> list[Flowable]:
     points = timeline.points[-COURSE_POINTS:]
     if len(points) < 2:
         return []
-    rows = [["Acquired", "After", "Infected", "Change", "Share", "Lung"]]
+    rows = [[_("Acquired"), _("After"), _("Infected"), _("Change"), _("Share"), _("Lung")]]
     for before, point in zip((None, *points[:-1]), points, strict=True):
         rows.append(_course_row(before, point))
     drawing = _chart(points)
-    return [Paragraph("Course", HEADING), KeepTogether([drawing]), _table(rows, [44, 24, 28, 24, 22, 26])]
+    return [Paragraph(_("Course"), HEADING), KeepTogether([drawing]), _table(rows, [44, 24, 28, 24, 22, 26])]
 
 
 def _course_row(before: TimelinePoint | None, point: TimelinePoint) -> list[str]:
@@ -169,7 +184,7 @@ def _course_row(before: TimelinePoint | None, point: TimelinePoint) -> list[str]
     if before is not None:
         hours = format_hours(_hours_since(before, point))
         earlier_ml = before.measurement.infected_ml
-        change = f"{measured.infected_ml / earlier_ml - 1:+.0%}" if earlier_ml else "no ratio"
+        change = f"{measured.infected_ml / earlier_ml - 1:+.0%}" if earlier_ml else _("no ratio")
     return [
         _when(point.scan.acquired_at),
         hours,
@@ -200,7 +215,7 @@ def _chart(points: Sequence[TimelinePoint]) -> Drawing:
         axis.labels.fontSize = 7
         axis.labelTextFormat = "%.0f"
     drawing.add(plot)
-    drawing.add(String(0, 41 * mm, "Infected volume (ml) by hours since the first scan shown", fontSize=7.5))
+    drawing.add(String(0, 41 * mm, _("Infected volume (ml) by hours since the first scan shown"), fontSize=7.5))
     return drawing
 
 
@@ -215,10 +230,17 @@ def _key_slices(revision: Segmentation) -> list[Flowable]:
     width = 54 * mm
     height = width * (volume.shape[1] * row_mm) / (volume.shape[2] * column_mm)
     pictures = [Image(_picture(volume[z], kinds[z]), width=width, height=height) for z in chosen]
-    labels = [_paragraph(f"Slice {z + 1} of {len(volume)} · {format_ml(by_slice[z])}", SMALL) for z in chosen]
+    labels = [
+        _paragraph(
+            _("Slice %(number)s of %(count)s · %(infected)s")
+            % {"number": z + 1, "count": len(volume), "infected": format_ml(by_slice[z])},
+            SMALL,
+        )
+        for z in chosen
+    ]
     table = Table([pictures, labels], colWidths=[57 * mm] * len(chosen), hAlign="LEFT")
-    legend = _paragraph("Orange: ground-glass. Red: consolidation. Blue: effusion. Lung window.", SMALL)
-    return [KeepTogether([Paragraph("Key slices", HEADING), table, legend])]
+    legend = _paragraph(_("Orange: ground-glass. Red: consolidation. Blue: effusion. Lung window."), SMALL)
+    return [KeepTogether([Paragraph(_("Key slices"), HEADING), table, legend])]
 
 
 def key_slices(infected_by_slice_ml: NDArray[np.float64]) -> list[int]:
@@ -242,21 +264,32 @@ def _picture(hu: NDArray[np.int16], kinds: NDArray[np.uint8]) -> io.BytesIO:
 
 
 def _provenance(revision: Segmentation) -> list[Flowable]:
-    made = f"Revision {revision.number} by {revision.pipeline} {revision.pipeline_version}"
+    made = _("Revision %(number)s by %(pipeline)s %(pipeline_version)s") % {
+        "number": revision.number,
+        "pipeline": revision.pipeline,
+        "pipeline_version": revision.pipeline_version,
+    }
     if revision.origin == Origin.READER and revision.author:
-        made += f", corrected by {revision.author.get_full_name() or revision.author.username}: {revision.reason}"
+        made += _(", corrected by %(username)s: %(reason)s") % {
+            "username": revision.author.get_full_name() or revision.author.username,
+            "reason": revision.reason,
+        }
     lines = [
-        _paragraph(f"{made}, {_when(revision.created_at)}. Weights SHA-256 {revision.weights_sha256[:16]}.", SMALL)
+        _paragraph(
+            _("%(made)s, %(created_at)s. Weights SHA-256 %(weights)s.")
+            % {"made": made, "created_at": _when(revision.created_at), "weights": revision.weights_sha256[:16]},
+            SMALL,
+        )
     ]
-    lines += [_paragraph(note["text"], SMALL) for note in revision.measurement.notes]
+    lines += [_paragraph(said(note["text"]), SMALL) for note in revision.measurement.notes]
     lines += [_paragraph(line) for line in signature_lines(revision)]
-    return [KeepTogether([Paragraph("How this was measured", HEADING), *lines])]
+    return [KeepTogether([Paragraph(_("How this was measured"), HEADING), *lines])]
 
 
 def _footer(canvas: Any, document: Any) -> None:
     canvas.saveState()
     canvas.setFont("Helvetica", 7.5)
     canvas.setFillColor(MUTED)
-    canvas.drawString(18 * mm, 10 * mm, f"LungTrend · {settings.RESEARCH_USE_NOTICE}")
-    canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, f"Page {document.page}")
+    canvas.drawString(18 * mm, 10 * mm, f"LungTrend · {_(settings.RESEARCH_USE_NOTICE)}")
+    canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, _("Page %(page)s") % {"page": document.page})
     canvas.restoreState()

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
 from portal.scans.courses import index_course
@@ -59,10 +60,13 @@ def add_reader_revision(
     scan = Scan.objects.select_for_update().get(pk=based_on.scan_id)
     current = current_segmentation(scan)
     if current is None or current.pk != based_on.pk:
-        newest = f"revision {current.number}" if current else "no revision"
+        newest = _("revision %(number)s") % {"number": current.number} if current else _("no revision")
         raise Overtaken(
-            f"Your correction began from revision {based_on.number}, but {newest} counts by now; "
-            "look at it and save your correction again on top of it."
+            _(
+                "Your correction began from revision %(number)s, but %(newest)s counts by now; look at it and save "
+                "your correction again on top of it."
+            )
+            % {"number": based_on.number, "newest": newest}
         )
     last = scan.segmentations.aggregate(last=Max("number"))["last"] or 0
     revision = Segmentation(

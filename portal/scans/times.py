@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from inference.io import AcquisitionTime
 from inference.quality import QualityNote
@@ -38,7 +39,10 @@ def refuse_future(acquired_at: datetime) -> None:
         IntakeRefused: it lies in the future.
     """
     if acquired_at > timezone.now():
-        raise IntakeRefused(f"The acquisition time {acquired_at:%Y-%m-%d %H:%M %Z} lies in the future; correct it.")
+        raise IntakeRefused(
+            _("The acquisition time %(acquired_at)s lies in the future; correct it.")
+            % {"acquired_at": f"{acquired_at:%Y-%m-%d %H:%M %Z}"}
+        )
 
 
 @transaction.atomic
@@ -50,7 +54,7 @@ def set_acquisition_time(*, by: User, scan: Scan, acquired_at: datetime) -> Scan
     """
     scan = Scan.objects.select_for_update().get(pk=scan.pk)
     if scan.acquired_at is not None and scan.acquired_at_source != TYPED:
-        raise IntakeRefused("The acquisition time of this scan comes from its files and is not changed by hand.")
+        raise IntakeRefused(_("The acquisition time of this scan comes from its files and is not changed by hand."))
     refuse_future(acquired_at)
     scan.acquired_at = acquired_at
     scan.acquired_at_source = TYPED

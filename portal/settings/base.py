@@ -17,6 +17,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 #: Database, uploads, masks and the embedded secret live here; back this folder up.
 LUNGTREND_HOME = Path(os.environ.get("LUNGTREND_HOME", BASE_DIR / "var")).resolve()
 #: Shown on every page, report and DICOM object.
+#: Translated where it is shown (msgid in `portal.scans.signing`).
 RESEARCH_USE_NOTICE = "For research use; not a medical device."
 
 INSTALLED_APPS = [
@@ -52,6 +53,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -163,8 +165,14 @@ CONTENT_SECURITY_POLICY = {
 # Time: stored in UTC, shown in the hospital's zone.
 USE_TZ = True
 TIME_ZONE = os.environ.get("LUNGTREND_TIME_ZONE", "Europe/Berlin")
-LANGUAGE_CODE = "en-gb"
+# Language: that of the reader's choice or browser; else the installation's.
 USE_I18N = True
+LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
+LANGUAGE_CODE = os.environ.get("LUNGTREND_LANGUAGE", "en-gb")
+LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 
 # Files
 STATIC_URL = "/static/"

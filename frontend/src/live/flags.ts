@@ -1,5 +1,7 @@
 /** Flags that have opened since this person last saw the worklist: told in the page, and by the browser on consent. */
 
+import { gettext } from "../shared/words";
+
 const KEY = "lungtrend-flags";
 
 /** Keys that are in `now` and were not in `before`; nothing is new to somebody who has seen no list yet. */
@@ -10,8 +12,8 @@ export function newFlags(before: readonly string[] | null, now: readonly string[
 /** One sentence; it names nobody, because a browser's notifications stay on the lock screen. */
 export function flagSentence(count: number): string {
   return count === 1
-    ? "A flag has opened for one of your patients."
-    : `Flags have opened for ${count} of your patients.`;
+    ? gettext("A flag has opened for one of your patients.")
+    : gettext("Flags have opened for {count} of your patients.", { count });
 }
 
 function saved(): string[] | null {

@@ -2,6 +2,7 @@
 
 import { followFlags } from "./flags";
 import { followJobs, isOpen, jobText } from "../shared/jobs";
+import { gettext } from "../shared/words";
 
 const SCHEME_KEY = "lungtrend-scheme";
 const root = document.documentElement;
@@ -48,8 +49,8 @@ function wireCopy(): void {
     if (!source || !status) return;
     source.select();
     navigator.clipboard.writeText(source.value).then(
-      () => (status.textContent = "Copied."),
-      () => (status.textContent = "The text is selected; copy it with Ctrl-C."),
+      () => (status.textContent = gettext("Copied.")),
+      () => (status.textContent = gettext("The text is selected; copy it with Ctrl-C.")),
     );
   });
 }

@@ -1,5 +1,7 @@
 /** Live news of jobs over the WebSocket, with reconnection. */
 
+import { gettext } from "./words";
+
 export interface Job {
   id: string;
   scan: string;
@@ -27,22 +29,26 @@ export function isOpen(job: Pick<Job, "state">): boolean {
   return job.state === "queued" || job.state === "running";
 }
 
-const STAGES: Record<string, string> = {
-  reading: "Reading slices",
-  lungs: "Finding the lungs",
-  lobes: "Dividing lobes",
-  infection: "Finding infection",
-  measuring: "Measuring",
-  writing: "Storing the result",
-  registering: "Matching anatomy",
+/** Functions, because the catalogue may be loaded after this module. */
+const STAGES: Record<string, () => string> = {
+  reading: () => gettext("Reading slices"),
+  lungs: () => gettext("Finding the lungs"),
+  lobes: () => gettext("Dividing lobes"),
+  infection: () => gettext("Finding infection"),
+  measuring: () => gettext("Measuring"),
+  writing: () => gettext("Storing the result"),
+  registering: () => gettext("Matching anatomy"),
 };
 
 /** A job's state in words. */
 export function jobText(job: Job): string {
-  if (job.state === "running") return `${STAGES[job.stage] ?? "Starting"} · ${job.percent} %`;
-  return { queued: "Waiting for a worker", succeeded: "Done", failed: "Failed", cancelled: "Cancelled" }[
-    job.state
-  ];
+  if (job.state === "running") return `${STAGES[job.stage]?.() ?? gettext("Starting")} · ${job.percent} %`;
+  return {
+    queued: gettext("Waiting for a worker"),
+    succeeded: gettext("Done"),
+    failed: gettext("Failed"),
+    cancelled: gettext("Cancelled"),
+  }[job.state];
 }
 
 /** Calls `hear` with every change of a visible job; `reconnected` after each connection but the first. */

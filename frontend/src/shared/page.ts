@@ -1,5 +1,7 @@
 /** Reading what the server wrote into the page, and calling it back. */
 
+import { gettext } from "./words";
+
 /** The JSON of a `json_script` element. */
 export function pageData<T>(id: string): T {
   const element = document.getElementById(id);
@@ -46,7 +48,7 @@ async function sentenceOf(response: Response): Promise<string> {
   } catch {
     // Not JSON: an error page of a proxy.
   }
-  return `The server answered ${response.status}; try again in a moment.`;
+  return gettext("The server answered {status}; try again in a moment.", { status: response.status });
 }
 
 function flatten(value: unknown): string[] {

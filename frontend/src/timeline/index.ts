@@ -3,6 +3,7 @@
 import Plotly, { type Figure, type PlotElement } from "plotly.js-strict-dist-min";
 import { followJobs, isOpen, jobText } from "../shared/jobs";
 import { pageData, required } from "../shared/page";
+import { gettext } from "../shared/words";
 
 type View = "infected" | "poi" | "lung" | "lobes" | "score";
 const figures = pageData<Record<View, Figure>>("figures");
@@ -62,7 +63,8 @@ function showWindow(plot: PlotElement, acquired: string, address: string): void 
   band.style.left = `${axis._offset + start}px`;
   band.style.width = `${Math.max(2, end - start)}px`;
   band.hidden = false;
-  windowText.textContent = windows[address] ?? "The first scan: there is nothing to compare it with.";
+  windowText.textContent =
+    windows[address] ?? gettext("The first scan: there is nothing to compare it with.");
 }
 
 function hideWindow(): void {

@@ -4,6 +4,7 @@ import { followJobs, isOpen, type Job, jobText } from "../shared/jobs";
 import { api, required } from "../shared/page";
 import { type Chosen, filesOfDrop, isClutter, needsClaims } from "./files";
 import { type Progress, type Refused, Sender } from "./sender";
+import { decimal, gettext } from "../shared/words";
 
 interface Outcome {
   scans: { id: string; patient: string; acquired_at: string | null; quality: { text: string }[] }[];
@@ -30,10 +31,12 @@ const seen = new Map<string, Job>();
 function choose(files: Chosen[]): void {
   chosen = [...chosen, ...files];
   const bytes = chosen.reduce((sum, { file }) => sum + file.size, 0);
-  summary.textContent = `${chosen.length} file${chosen.length === 1 ? "" : "s"} · ${(bytes / 1024 ** 2).toFixed(1)} MB`;
+  summary.textContent = `${chosen.length === 1 ? gettext("1 file") : gettext("{count} files", { count: chosen.length })} · ${decimal(bytes / 1024 ** 2, 1)} MB`;
   list.replaceChildren(
     ...chosen.slice(0, LISTED).map(({ name }) => item(name)),
-    ...(chosen.length > LISTED ? [item(`… and ${chosen.length - LISTED} more`)] : []),
+    ...(chosen.length > LISTED
+      ? [item(gettext("… and {count} more", { count: chosen.length - LISTED }))]
+      : []),
   );
   const asks = chosen.some(({ name }) => needsClaims(name));
   if (asks) required<HTMLDetailsElement>("details", claims).open = true;
@@ -67,8 +70,12 @@ function showProgress(progress: Progress): void {
   bar.value = progress.sentBytes;
   const share = Math.round((100 * progress.sentBytes) / (progress.totalBytes || 1));
   status.textContent = progress.waiting
-    ? "The connection broke; trying again. Nothing that has arrived is lost."
-    : `Sending · ${progress.sentFiles} of ${progress.totalFiles} files · ${share} %`;
+    ? gettext("The connection broke; trying again. Nothing that has arrived is lost.")
+    : gettext("Sending · {sent} of {total} files · {share} %", {
+        sent: progress.sentFiles,
+        total: progress.totalFiles,
+        share,
+      });
 }
 
 function completion(): object {
@@ -96,12 +103,12 @@ async function submit(): Promise<void> {
     await sender.send();
     // What has arrived need not be sent again when only a claim was missing.
     chosen = [];
-    status.textContent = "Checking the files";
+    status.textContent = gettext("Checking the files");
     const outcome = await api<Outcome>(`/api/v1/uploads/${upload}/complete/`, {
       method: "POST",
       body: JSON.stringify(completion()),
     });
-    status.textContent = outcome.scans.length > 0 ? "Sent." : "";
+    status.textContent = outcome.scans.length > 0 ? gettext("Sent.") : "";
     bar.hidden = true;
     showOutcome(outcome, sender.refused);
   } catch (error) {
@@ -115,20 +122,25 @@ async function submit(): Promise<void> {
 }
 
 function showOutcome(outcome: Outcome, refused: Refused[]): void {
-  if (outcome.held) result.append(paragraph(`Held: ${outcome.held.reason}`, "notice notice-warning"));
+  if (outcome.held)
+    result.append(
+      paragraph(gettext("Held: {reason}", { reason: outcome.held.reason }), "notice notice-warning"),
+    );
   outcome.scans.forEach((scan, i) => {
     const card = document.createElement("article");
     card.className = "result-card";
     const job = outcome.jobs[i] ?? "";
     card.dataset.job = job;
     const heading = document.createElement("h3");
-    const time = scan.acquired_at ? new Date(scan.acquired_at).toLocaleString() : "no acquisition time";
-    heading.append(link(`Scan of ${time}`, `/scans/${scan.id}/`));
-    const state = paragraph("Waiting for a worker", "job-state");
+    const time = scan.acquired_at
+      ? new Date(scan.acquired_at).toLocaleString(document.documentElement.lang)
+      : gettext("no acquisition time");
+    heading.append(link(gettext("Scan of {time}", { time }), `/scans/${scan.id}/`));
+    const state = paragraph(gettext("Waiting for a worker"), "job-state");
     state.setAttribute("aria-live", "polite");
     const progress = document.createElement("progress");
     progress.max = 100;
-    card.append(heading, state, progress, link("Patient's timeline", `/patients/${scan.patient}/`));
+    card.append(heading, state, progress, link(gettext("Patient's timeline"), `/patients/${scan.patient}/`));
     for (const note of scan.quality) card.append(paragraph(note.text, "quiet"));
     result.append(card);
     const latest = seen.get(job);
@@ -139,10 +151,11 @@ function showOutcome(outcome: Outcome, refused: Refused[]): void {
   const byReason = new Map<string, number>();
   for (const { reason } of problems) byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
   for (const [reason, count] of byReason) {
-    const more = count > 1 ? ` (${count} files)` : "";
+    const more = count > 1 ? ` (${gettext("{count} files", { count })})` : "";
     result.append(paragraph(`${reason}${more}`, "notice notice-warning"));
   }
-  if (outcome.scans.length === 0 && !outcome.held) result.append(link("Send other files", "/upload/"));
+  if (outcome.scans.length === 0 && !outcome.held)
+    result.append(link(gettext("Send other files"), "/upload/"));
 }
 
 function showJob(job: Job): void {
@@ -160,7 +173,7 @@ function showJob(job: Job): void {
   retry.type = "button";
   retry.dataset.retry = "";
   retry.className = "button";
-  retry.textContent = "Try again";
+  retry.textContent = gettext("Try again");
   retry.addEventListener(
     "click",
     () => void api<Job>(`/api/v1/jobs/${job.id}/retry/`, { method: "POST" }).then(showJob),

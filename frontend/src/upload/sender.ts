@@ -3,6 +3,7 @@
 import { backOff } from "../shared/jobs";
 import { ApiError, api, csrfToken } from "../shared/page";
 import { batches, type Chosen, sha256 } from "./files";
+import { gettext } from "../shared/words";
 
 const ATTEMPTS = 8;
 const PARALLEL = 2;
@@ -105,9 +106,14 @@ export class Sender {
       request.onload = () => {
         if (request.status === 200) resolve(request.response as Answer);
         else
-          reject(new ApiError(request.status, `The server answered ${request.status} to a batch of files.`));
+          reject(
+            new ApiError(
+              request.status,
+              gettext("The server answered {status} to a batch of files.", { status: request.status }),
+            ),
+          );
       };
-      request.onerror = () => reject(new Error("The connection broke."));
+      request.onerror = () => reject(new Error(gettext("The connection broke.")));
       request.send(form);
     });
   }

@@ -6,6 +6,7 @@ import type { Layers } from "./layers";
 import { fetchLabels } from "./nifti";
 import type { Series } from "./loader";
 import type { Labels } from "./stage";
+import { decimal, gettext } from "../shared/words";
 
 export interface BesideData {
   masks: { lobes: string; infection: string };
@@ -54,7 +55,9 @@ export class Beside extends Companion {
     if (this.labels === null) return;
     const dice = agreement(infection, this.labels.infection);
     const text =
-      dice === null ? "Neither finds infection." : `The infected voxels agree by Dice ${dice.toFixed(3)}.`;
+      dice === null
+        ? gettext("Neither finds infection.")
+        : gettext("The infected voxels agree by Dice {dice}.", { dice: decimal(dice, 3) });
     const line = required<HTMLElement>("[data-agreement]");
     line.textContent = text;
     line.dataset.ready = "true";

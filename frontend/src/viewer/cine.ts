@@ -1,6 +1,7 @@
 /** Scrolling by itself, there and on, until it is stopped. */
 
 import { required } from "../shared/page";
+import { gettext } from "../shared/words";
 
 const IMAGES_A_SECOND = 12;
 
@@ -32,6 +33,6 @@ export class Cine {
 
   private show(): void {
     this.button.setAttribute("aria-pressed", String(this.isOn));
-    this.button.textContent = this.isOn ? "Stop" : "Play";
+    this.button.textContent = this.isOn ? gettext("Stop") : gettext("Play");
   }
 }

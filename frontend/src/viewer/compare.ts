@@ -6,6 +6,7 @@ import { Companion } from "./companion";
 import { clamp, flipIndex, type Grid } from "./geometry";
 import type { Layers } from "./layers";
 import { fetchLabels } from "./nifti";
+import { decimal, gettext } from "../shared/words";
 
 export interface CompareData {
   scan: string;
@@ -108,25 +109,35 @@ export class Comparison extends Companion {
       const answer = await api<Registration | Job>(this.data.registrationUrl);
       if ("error_mm" in answer) return this.show(answer);
       if (!isOpen(answer)) {
-        this.say(`The scans could not be laid onto each other: ${answer.error || jobText(answer)}`);
+        this.say(
+          gettext("The scans could not be laid onto each other: {reason}", {
+            reason: answer.error || jobText(answer),
+          }),
+        );
         return;
       }
-      this.say(`Laying the scans onto each other · ${jobText(answer)}`);
+      this.say(`${gettext("Laying the scans onto each other")} · ${jobText(answer)}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
   private async show(found: Registration): Promise<void> {
     this.registration = found;
-    const ml = (value: number) => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ml`;
+    const ml = (value: number) => `${decimal(value, value < 10 ? 1 : 0)} ml`;
     for (const part of ["new", "persistent", "resolved"] as const) {
       required(`[data-growth="${part}"]`, this.box).textContent = ml(found[`${part}_ml`]);
     }
     required<HTMLElement>("[data-growth-figures]", this.box).hidden = false;
     this.say(
       found.is_poor
-        ? `The scans match poorly (${found.error_mm.toFixed(1)} mm): trust the volumes, not this map.`
-        : `The lungs' surfaces lie ${found.error_mm < 1 ? "less than 1" : found.error_mm.toFixed(1)} mm apart on average.`,
+        ? gettext("The scans match poorly ({error} mm): trust the volumes, not this map.", {
+            error: decimal(found.error_mm, 1),
+          })
+        : found.error_mm < 1
+          ? gettext("The lungs' surfaces lie less than 1 mm apart on average.")
+          : gettext("The lungs' surfaces lie {error} mm apart on average.", {
+              error: decimal(found.error_mm, 1),
+            }),
     );
     this.box.dataset.ready = found.is_poor ? "poor" : "good";
     await this.follow(this.image);

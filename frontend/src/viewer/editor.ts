@@ -5,6 +5,7 @@ import { Canvas } from "./brush";
 import { fetchLabelFile, type LabelFile, packed } from "./nifti";
 import { between, enclosed } from "./regions";
 import type { Labels, Stage } from "./stage";
+import { gettext } from "../shared/words";
 
 export interface EditData {
   /** Number of the revision that the correction begins from. */
@@ -80,11 +81,11 @@ export class Editor {
   /** The lung mask is only fetched when somebody wants to paint it: the picture draws lungs from lobes. */
   private async loadLung(): Promise<void> {
     if (this.lung !== null) return;
-    this.status.textContent = "Loading the lung mask";
+    this.status.textContent = gettext("Loading the lung mask");
     const file = await fetchLabelFile(this.data.lungUrl, this.file.labels.length);
     const canvas = new Canvas(file.labels, this.stage.grid.shape_zyx, (voxel) => this.showLung(voxel));
     this.lung ??= { canvas, file };
-    this.status.textContent = "Paint lung with the left button; lobes follow when you save.";
+    this.status.textContent = gettext("Paint lung with the left button; lobes follow when you save.");
   }
 
   private showLung(voxel: number): void {
@@ -201,7 +202,7 @@ export class Editor {
 
   private async send(form: FormData): Promise<void> {
     this.save.disabled = true;
-    this.status.textContent = "Measuring the correction";
+    this.status.textContent = gettext("Measuring the correction");
     form.delete("brush");
     form.set("based_on", String(this.data.revision));
     if (this.infection.canUndo) form.set("infection", await packed(this.file), "infection.nii.gz");

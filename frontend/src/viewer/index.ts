@@ -16,6 +16,7 @@ import { Space } from "./space";
 import { Stage } from "./stage";
 import { fromHash, PRESETS, toHash } from "./state";
 import { drawStrip } from "./strip";
+import { decimal, gettext } from "../shared/words";
 
 interface ViewerData {
   scan: string;
@@ -127,8 +128,11 @@ function crossAt(clientX: number, clientY: number): void {
 function showPosition(): void {
   const index = flipIndex(data.grid, view.image);
   const z = pointOf(data.grid, [index, 0, 0])[2];
-  position.textContent = `${view.image + 1} / ${count} · ${z.toFixed(1)} mm`;
-  slider.setAttribute("aria-valuetext", `slice ${view.image + 1} of ${count}`);
+  position.textContent = `${view.image + 1} / ${count} · ${decimal(z, 1)} mm`;
+  slider.setAttribute(
+    "aria-valuetext",
+    gettext("slice {number} of {count}", { number: view.image + 1, count }),
+  );
   drawStrip(strip, displayedProfile(), view.image);
 }
 
@@ -251,7 +255,7 @@ function wireAnalysis(): void {
       .then((job) => {
         status.textContent =
           job.state === "succeeded"
-            ? `${pipeline} has analysed this scan before; see its revision above.`
+            ? gettext("{pipeline} has analysed this scan before; see its revision above.", { pipeline })
             : jobText(job);
       })
       .catch((error: unknown) => {
@@ -432,5 +436,7 @@ async function start(): Promise<void> {
 start().catch((error: unknown) => {
   message.hidden = false;
   const reason = error instanceof Error ? error.message : String(error);
-  message.textContent = `The scan could not be shown: ${reason}. Reload the page to try again.`;
+  message.textContent = gettext("The scan could not be shown: {reason}. Reload the page to try again.", {
+    reason,
+  });
 });

@@ -4,10 +4,14 @@ import { required } from "../shared/page";
 import { flipIndex } from "./geometry";
 import { figuresOf, type Kind, type Mark } from "./measure";
 import type { Pen, Stage } from "./stage";
+import { gettext } from "../shared/words";
 
 export type Tool = "window" | Kind;
 
-const NAMES: Record<Kind, string> = { ruler: "Ruler", ellipse: "Region" };
+const NAMES: Record<Kind, () => string> = {
+  ruler: () => gettext("Ruler"),
+  ellipse: () => gettext("Region"),
+};
 /** Shorter drags (pixels of the screen) are slips of the hand. */
 const SHORTEST_PX = 4;
 
@@ -70,10 +74,15 @@ export class Marks {
       ...this.marks.map((mark) => {
         const item = document.createElement("li");
         const image = flipIndex(this.stage.grid, mark.slice);
-        const there = button(`${NAMES[mark.kind]}, slice ${image + 1}: ${this.textOf(mark)}`, () =>
-          this.go(image),
+        const there = button(
+          gettext("{mark}, slice {number}: {figures}", {
+            mark: NAMES[mark.kind](),
+            number: image + 1,
+            figures: this.textOf(mark),
+          }),
+          () => this.go(image),
         );
-        const remove = button("Remove", () => {
+        const remove = button(gettext("Remove"), () => {
           this.marks.splice(this.marks.indexOf(mark), 1);
           this.refresh();
         });

@@ -1,6 +1,7 @@
 /** Rulers and regions on a slice: their figures, in mm and HU. Knows no DOM. */
 
 import type { Grid } from "./geometry";
+import { decimal, gettext } from "../shared/words";
 
 export type Kind = "ruler" | "ellipse";
 
@@ -77,11 +78,17 @@ export function regionFigures(grid: Grid, mark: Mark, pixels: ArrayLike<number>)
 
 /** The figures of a mark in one line; `pixels` is its slice, undefined before it has arrived. */
 export function figuresOf(grid: Grid, mark: Mark, pixels: ArrayLike<number> | undefined): string {
-  if (mark.kind === "ruler") return `${lengthMm(grid, mark.from, mark.to).toFixed(1)} mm`;
+  if (mark.kind === "ruler") return `${decimal(lengthMm(grid, mark.from, mark.to), 1)} mm`;
   const found = pixels === undefined ? null : regionFigures(grid, mark, pixels);
-  if (found === null) return "no pixel";
+  if (found === null) return gettext("no pixel");
   const whole = (value: number) => value.toFixed(0).replace("-", "−");
   const area =
-    found.area_mm2 < 100 ? `${found.area_mm2.toFixed(1)} mm²` : `${(found.area_mm2 / 100).toFixed(1)} cm²`;
-  return `${whole(found.mean_hu)} ± ${whole(found.sd_hu)} HU (${whole(found.min_hu)} to ${whole(found.max_hu)}), ${area}`;
+    found.area_mm2 < 100 ? `${decimal(found.area_mm2, 1)} mm²` : `${decimal(found.area_mm2 / 100, 1)} cm²`;
+  return gettext("{mean} ± {deviation} HU ({low} to {high}), {area}", {
+    mean: whole(found.mean_hu),
+    deviation: whole(found.sd_hu),
+    low: whole(found.min_hu),
+    high: whole(found.max_hu),
+    area,
+  });
 }

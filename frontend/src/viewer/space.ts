@@ -5,6 +5,7 @@ import type { Grid } from "./geometry";
 import { COLOURS } from "./layers";
 import type { Labels } from "./stage";
 import { fieldOf, type Mesh, surfaceOf } from "./surface";
+import { gettext } from "../shared/words";
 
 /** Surfaces from the inside to the outside: what is opaque first. */
 interface Body {
@@ -93,16 +94,20 @@ export class Space {
     this.gl ??= this.canvas.getContext("webgl2", { antialias: true });
     if (this.gl === null) {
       this.say(
-        "This browser cannot draw in space (WebGL 2 is missing or switched off). The planes (P) work without it.",
+        gettext(
+          "This browser cannot draw in space (WebGL 2 is missing or switched off). The planes (P) work without it.",
+        ),
       );
       return;
     }
     if (labels === null) {
-      this.say("The masks are not there yet.");
+      this.say(gettext("The masks are not there yet."));
       return;
     }
     this.say(
-      "Seen from the front at first, the patient's right on the left. Drag or use the arrow keys to turn, the wheel to come nearer.",
+      gettext(
+        "Seen from the front at first, the patient's right on the left. Drag or use the arrow keys to turn, the wheel to come nearer.",
+      ),
     );
     this.build(this.gl, labels);
     this.draw();

@@ -5,16 +5,26 @@ from typing import Literal
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from portal.scans.growth import Change, Qualifier
-from portal.scans.wording import QUALIFIER_TEXT, change_sentence, format_hours, format_ml
+from portal.scans.said import said as said_in_language
+from portal.scans.wording import QUALIFIER_TEXT, change_sentence, format_hours, format_ml, format_number
 
 register = template.Library()
 
 FLAG_NAMES = {
-    "rapid-growth": "Rapid growth",
-    "new-infection": "New infection",
-    "projected": "Projected growth",
+    "rapid-growth": gettext_lazy("Rapid growth"),
+    "new-infection": gettext_lazy("New infection"),
+    "projected": gettext_lazy("Projected growth"),
+}
+STATE_NAMES = {
+    "queued": gettext_lazy("Waiting for a worker"),
+    "succeeded": gettext_lazy("Done"),
+    "failed": gettext_lazy("Failed"),
+    "cancelled": gettext_lazy("Cancelled"),
 }
 
 
@@ -27,16 +37,16 @@ DASH = "–"
 def site_time(moment: datetime | Missing) -> str:
     """Date and time in the hospital's zone, with its offset from UTC."""
     if not moment:
-        return "time unknown"
+        return _("time unknown")
     local = timezone.localtime(moment)
     offset = local.strftime("%z")
-    return f"{local.day} {local:%b %Y, %H:%M} (UTC{offset[:3]}:{offset[3:]})"
+    return f"{date_format(local, 'j M Y, H:i')} (UTC{offset[:3]}:{offset[3:]})"
 
 
 @register.filter
 def hours_before(hours: float | Missing) -> str:
     """How much earlier something was."""
-    return "" if hours is None or hours == "" else f"{format_hours(hours)} earlier"
+    return "" if hours is None or hours == "" else _("%(hours)s earlier") % {"hours": format_hours(hours)}
 
 
 @register.filter
@@ -48,13 +58,9 @@ def ml(value_ml: float | Missing) -> str:
 @register.filter
 def signed_ml(value_ml: float | Missing) -> str:
     """A change of volume."""
-    return (
-        DASH
-        if value_ml is None or value_ml == ""
-        else f"{value_ml:+.1f} ml"
-        if abs(value_ml) < 10
-        else f"{value_ml:+.0f} ml"
-    )
+    if value_ml is None or value_ml == "":
+        return DASH
+    return f"{'+' if value_ml >= 0 else ''}{format_number(value_ml, 1 if abs(value_ml) < 10 else 0)} ml"
 
 
 @register.filter
@@ -66,7 +72,7 @@ def signed_percent(ratio: float | Missing) -> str:
 @register.filter
 def share(percent: float | Missing) -> str:
     """A share in per cent."""
-    return DASH if percent is None or percent == "" else f"{percent:.1f} %"
+    return DASH if percent is None or percent == "" else f"{format_number(percent, 1)} %"
 
 
 @register.filter
@@ -78,7 +84,7 @@ def span(hours: float | Missing) -> str:
 @register.filter
 def flag_name(flag: str | None) -> str:
     """A flag in words."""
-    return FLAG_NAMES.get(flag or "", "")
+    return str(FLAG_NAMES.get(flag or "", ""))
 
 
 @register.filter
@@ -90,4 +96,16 @@ def sentence(change: Change) -> str:
 @register.filter
 def qualifier_text(qualifier: Qualifier) -> str:
     """What a qualifier means."""
-    return QUALIFIER_TEXT[qualifier]
+    return str(QUALIFIER_TEXT[qualifier])
+
+
+@register.filter
+def state_name(state: str) -> str:
+    """A job's state in words."""
+    return str(STATE_NAMES.get(state, state))
+
+
+@register.filter
+def said(text: str | None) -> str:
+    """A stored sentence in the reader's language."""
+    return said_in_language(text or "")

@@ -1,0 +1,33 @@
+"""Stored sentences in the language of who reads them."""
+
+import re
+from functools import cache
+
+from django.utils.translation import get_language, gettext
+
+from portal.scans.sentences import SENTENCES
+
+
+def said(text: str) -> str:
+    """A sentence that was stored in English, in the reader's language; as it was stored where that is not known."""
+    if (get_language() or "en").startswith("en"):
+        return text
+    for pattern, sentence in _patterns():
+        if found := pattern.fullmatch(text):
+            return gettext(sentence).format(*(gettext(value) if value else value for value in found.groups()))
+    return gettext(text) if text else text
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """Those that say most by themselves come first."""
+    return [(_pattern(sentence), sentence) for sentence in sorted(SENTENCES, key=_own_length, reverse=True)]
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    parts = re.split(r"\{\d+\}", sentence)
+    return re.compile("(.*?)".join(re.escape(part) for part in parts), re.DOTALL)
+
+
+def _own_length(sentence: str) -> int:
+    return len(re.sub(r"\{\d+\}", "", sentence))
