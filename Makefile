@@ -6,13 +6,14 @@ PY := $(VENV)/bin/python
 PORT ?= 8000
 export LUNGTREND_HOME ?= $(CURDIR)/var
 
-.PHONY: help run test bench soak audit install install-test frontend lint unit e2e
+.PHONY: help run test bench soak audit messages install install-test frontend lint unit e2e
 
 help:
 	@echo "make run    install, build, fill in the demo and serve on http://127.0.0.1:$(PORT)"
 	@echo "make test   lint, types, import rules, tests, browser tests, production check"
 	@echo "make soak   the long tests: jobs and uploads under fire, growth, damaged files by the thousand"
 	@echo "make audit  known weaknesses of the dependencies (asks the internet)"
+	@echo "make messages  collect what is to be translated into portal/locale (needs gettext)"
 	@echo "make bench  time the pipelines on a synthetic scan of 300 slices"
 
 run: install frontend
@@ -51,6 +52,14 @@ test: install-test frontend
 
 bench: install
 	@$(PY) -m inference bench --slices 300 --size 512
+
+MESSAGES := --no-location --no-wrap --ignore node_modules --ignore .venv --ignore "tests/*" --ignore "*.test.ts"
+
+messages: install-test
+	@$(PY) scripts/collect_sentences.py
+	@$(PY) manage.py makemessages --all $(MESSAGES) --ignore "frontend/*"
+	@$(PY) manage.py makemessages --all $(MESSAGES) --domain djangojs --extension ts
+	@$(PY) manage.py compilemessages --ignore .venv --ignore node_modules
 
 audit: install-test frontend
 	@$(PY) -m pip install --quiet pip-audit && $(PY) -m pip_audit --disable-pip --no-deps -r requirements.lock

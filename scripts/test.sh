@@ -14,6 +14,7 @@ need Orthanc orthanc
 need ip iproute2
 need openssl openssl
 need nginx nginx-light
+need xgettext gettext
 need systemd-analyze systemd
 [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || needed+=(orthanc-dicomweb)
 

@@ -88,10 +88,7 @@ def plan_stack(
     """
     if len(positions_lps_mm) < MIN_SLICES:
         count = len(positions_lps_mm)
-        raise NotAVolume(
-            f"The series holds {count} slice{'s' if count > 1 else ''}; a volume needs at least {MIN_SLICES}. "
-            "Send the whole series."
-        )
+        raise NotAVolume(f"Slices in the series: {count}; a volume needs at least {MIN_SLICES}. Send the whole series.")
     positions = np.asarray(positions_lps_mm, float)
     normal = np.cross(row_axis, column_axis)
     normal /= np.linalg.norm(normal)
@@ -182,8 +179,7 @@ def _notes_on_steps(places: NDArray[np.float64], step_mm: float) -> list[Quality
         notes.append(
             QualityNote(
                 "slice-gap",
-                f"{total} slice{'s are' if total > 1 else ' is'} missing ({where}) and "
-                f"{'were' if total > 1 else 'was'} filled in from the neighbours.",
+                f"Missing slices, filled in from the neighbours: {total} ({where}).",
             )
         )
     if uneven.any():

@@ -130,7 +130,7 @@ def _infected(points: Sequence[TimelinePoint], leading: Change | None) -> go.Fig
     times, links = _times(points), _links(points)
     for field, name, colour in KINDS:
         figure.add_scatter(
-            x=times, y=[getattr(point.measurement, field) for point in points], customdata=links, name=name,
+            x=times, y=[getattr(point.measurement, field) for point in points], customdata=links, name=str(name),
             mode="lines", stackgroup="kinds", line={"color": colour, "width": 1}, hovertemplate=HOVER,
         )  # fmt: skip
     figure.add_scatter(

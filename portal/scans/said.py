@@ -3,9 +3,12 @@
 import re
 from functools import cache
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, gettext_noop
 
 from portal.scans.sentences import SENTENCES
+
+#: Words that are filled into sentences and have a translation.
+FILLED_IN = (gettext_noop("right"), gettext_noop("left"))
 
 
 def said(text: str) -> str:
@@ -14,7 +17,8 @@ def said(text: str) -> str:
         return text
     for pattern, sentence in _patterns():
         if found := pattern.fullmatch(text):
-            return gettext(sentence).format(*(gettext(value) if value else value for value in found.groups()))
+            values = (gettext(value) if value in FILLED_IN else value for value in found.groups())
+            return gettext(sentence).format(*values)
     return gettext(text) if text else text
 
 

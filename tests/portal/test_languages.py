@@ -1,0 +1,137 @@
+"""Every word in German as well, and nothing lost on the way."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import Client, override_settings
+from django.urls import reverse
+from django.utils.translation import override
+
+from portal.accounts.models import User
+from portal.patients.models import Patient
+from portal.scans.current import current_segmentation
+from portal.scans.said import said
+from portal.scans.sentences import SENTENCES
+from portal.scans.signing import report_text, sign_report, signature_lines
+from portal.scans.wording import format_ml
+from scripts.collect_sentences import TARGET, module_text
+from tests.portal.results import measured_scan
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CATALOGUES = sorted((REPOSITORY / "portal" / "locale").glob("*/LC_MESSAGES/*.po"))
+PLACE = re.compile(r"%\(\w+\)s|\{\w+\}|%%")
+
+
+def entries(path: Path) -> Iterator[tuple[str, str]]:
+    """Texts with their translations, by gettext's own reader."""
+    done = subprocess.run(
+        ["msgcat", "--no-wrap", "--no-location", str(path)], capture_output=True, text=True, check=True
+    )
+    for block in done.stdout.split("\n\n"):
+        said_so = {key: "".join(re.findall(r'"(.*)"', text)) for key, text in _fields(block)}
+        if said_so.get("msgid"):
+            yield said_so["msgid"], said_so["msgstr"]
+
+
+def _fields(block: str) -> list[tuple[str, str]]:
+    return re.findall(r'^(msgid|msgstr) ((?:".*"\n?)+)', block, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_every_text_is_translated_with_what_is_filled_in(path: Path) -> None:
+    found = dict(entries(path))
+    assert len(found) > 50
+    assert [text for text, translation in found.items() if not translation] == []
+    assert "#, fuzzy" not in path.read_text()
+    for text, translation in found.items():
+        assert set(PLACE.findall(translation)) == set(PLACE.findall(text)), text
+
+
+def test_catalogues_hold_what_the_code_says_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("portal", "templates", "frontend/src"):
+        aside = shutil.ignore_patterns("locale", "__pycache__", "*.test.ts")
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=aside)
+    locale = tmp_path / "portal" / "locale"
+    locale.mkdir()
+    monkeypatch.chdir(tmp_path)
+    options = {"locale": ["de"], "no_location": True, "no_wrap": True, "verbosity": 0}
+    with override_settings(LOCALE_PATHS=[str(locale)]):
+        call_command("makemessages", ignore_patterns=["frontend/*"], **options)
+        call_command("makemessages", domain="djangojs", extensions=["ts"], **options)
+    for path in CATALOGUES:
+        fresh = locale / "de" / "LC_MESSAGES" / path.name
+        assert {text for text, _ in entries(path)} == {text for text, _ in entries(fresh)}, "run `make messages`"
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_what_is_compiled_is_what_is_written(path: Path, tmp_path: Path) -> None:
+    compiled = tmp_path / "again.mo"
+    subprocess.run(["msgfmt", "--check", "-o", str(compiled), str(path)], check=True)
+    assert compiled.read_bytes() == path.with_suffix(".mo").read_bytes(), "run `make messages`"
+
+
+def test_the_sentences_that_are_stored_are_those_of_the_source() -> None:
+    assert TARGET.read_text() == module_text(), "run `make messages`"
+
+
+def test_stored_sentences_are_told_in_the_readers_language() -> None:
+    stored = "The image cuts the lungs off (right side); volumes are of the part that was imaged."
+    assert said(stored) == stored
+    with override("de"):
+        assert (
+            said(stored)
+            == "Das Bild schneidet die Lungen ab (Seite: rechts); die Volumina gelten für den abgebildeten Teil."
+        )
+        assert said("slice.dcm is empty; send it again.") == "slice.dcm ist leer; senden Sie die Datei noch einmal."
+        assert said("right.dcm is empty; send it again.").startswith("right.dcm ist")
+        assert said("Something that a plug-in says.") == "Something that a plug-in says."
+        assert said("") == ""
+        told = {said(re.sub(r"\{\d\}", "7", sentence)) for sentence in SENTENCES}
+    assert len(told) == len(SENTENCES)
+    assert not told & {re.sub(r"\{\d\}", "7", sentence) for sentence in SENTENCES}
+
+
+def test_numbers_have_a_comma_in_german() -> None:
+    assert format_ml(4.25) == "4.2 ml"
+    with override("de"):
+        assert format_ml(4.25) == "4,2 ml"
+
+
+@pytest.mark.django_db
+def test_pages_follow_the_browser_and_a_choice_outlasts_it(
+    client: Client, radiologist: User, patient: Patient, tmp_path: Path
+) -> None:
+    measured_scan(patient, radiologist, tmp_path, infected_ml=100)
+    scan = measured_scan(patient, radiologist, tmp_path, hours=24, infected_ml=200)
+    client.force_login(radiologist)
+    german = {"accept-language": "de-AT,de;q=0.9"}
+    for name, kwargs in (("worklist", {}), ("patient", {"pk": scan.patient_id}), ("scan", {"pk": scan.pk})):
+        page = client.get(reverse(name, kwargs=kwargs), headers=german).content.decode()
+        assert '<html lang="de">' in page
+        assert "kein Medizinprodukt" in page
+        words = re.sub(r"<script.*?</script>|<[^>]*>", " ", page, flags=re.DOTALL)
+        assert not re.search(r"\b(the|this|scan|worklist|shown|infected)\b", words, re.IGNORECASE), words
+        assert '<html lang="en-gb">' in client.get(reverse(name, kwargs=kwargs)).content.decode()
+    client.post(reverse("set_language"), {"language": "de", "next": "/"})
+    assert "Arbeitsliste" in client.get("/").content.decode()
+    words = client.get(reverse("words"))
+    assert "Schichten werden gelesen" in words.content.decode()
+    assert words["Content-Type"].startswith("text/javascript")
+
+
+@pytest.mark.django_db
+def test_a_report_that_was_signed_in_german_reads_as_signed_in_english(
+    radiologist: User, patient: Patient, tmp_path: Path
+) -> None:
+    revision = current_segmentation(measured_scan(patient, radiologist, tmp_path))
+    assert revision is not None
+    with override("de"):
+        text = report_text(revision)
+        assert "Infiziertes Volumen" in text
+        sign_report(by=radiologist, revision=revision, text=text)
+    assert [line.endswith(".") and "changed" not in line for line in signature_lines(revision)] == [True]
