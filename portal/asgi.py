@@ -12,6 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
 django_application = get_asgi_application()
 
 # These need the applications that the line above has loaded.
+from portal.api.bodies import sorry_without_room  # noqa: E402
 from portal.api.routing import websocket_urlpatterns  # noqa: E402
 from portal.jobs.consumers import InferenceConsumer  # noqa: E402
 from portal.jobs.doorbell import INFERENCE_CHANNEL  # noqa: E402
@@ -21,7 +22,7 @@ gc.freeze()
 
 application = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": sorry_without_room(django_application),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
         "channel": ChannelNameRouter({INFERENCE_CHANNEL: InferenceConsumer.as_asgi()}),
     }

@@ -1,13 +1,17 @@
 """A full disk: refused with a sentence, nothing half kept, and everything works again when there is room."""
 
+import asyncio
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from portal.asgi import application
 from portal.dicom.web.store import OUT_OF_RESOURCES
 from portal.scans.models import UploadedFile
 from portal.scans.storage import scratch
@@ -72,3 +76,18 @@ def test_readiness_says_that_nothing_can_be_written(client, small_disk) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert not answer.json()["checks"]["storage"]["ok"]
+
+
+def test_a_body_that_the_machine_cannot_hold_gets_a_sentence(small_disk: Path, settings, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 4096
+    body = b"x" * 2 * ROOM_BYTES
+
+    async def sent() -> httpx.Response:
+        transport = httpx.ASGITransport(application)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as browser:
+            return await browser.post("/api/v1/uploads/", content=body)
+
+    answer = asyncio.run(sent())
+    assert answer.status_code == 503
+    assert answer.json()["detail"].startswith("Database or storage of the portal does not answer.")
