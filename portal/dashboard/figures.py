@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
@@ -25,6 +26,8 @@ KINDS = (
 INFECTED, LUNG, EFFUSION, ALARM = "#1f6f8b", "#3f9bd1", "#cc79a7", "#c4314b"
 EVENT, BAND = "#7a5195", "rgba(31, 111, 139, 0.16)"
 LOBES = (("RUL", "#0072b2"), ("RML", "#e69f00"), ("RLL", "#009e73"), ("LUL", "#56b4e9"), ("LLL", "#cc79a7"))
+#: Shorter courses are drawn with so much time on either side.
+NARROWEST = timedelta(hours=24)
 HOVER = "%{y:.1f}<extra>%{fullData.name}</extra>"
 
 
@@ -42,6 +45,7 @@ def timeline_figures(timeline: Timeline, events: Sequence[TreatmentEvent] = ()) 
         _add_error_band(figures[view], points, field)
     for figure in figures.values():
         _mark_events(figure, events)
+        _widen(figure, points)
     return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
 
 
@@ -53,6 +57,13 @@ def windows(timeline: Timeline) -> dict[str, str]:
         if known is None or (change.growth or 0.0) > (known.growth or 0.0):
             steepest[change.after.scan] = change
     return {reverse("scan", args=[scan]): change_sentence(change) for scan, change in steepest.items()}
+
+
+def _widen(figure: go.Figure, points: Sequence[TimelinePoint]) -> None:
+    """Scans that lie close together, or a single one, with the days around them: else the axis shows seconds."""
+    times = [datetime.fromisoformat(time) for time in _times(points)]
+    if times and times[-1] - times[0] < NARROWEST:
+        figure.update_xaxes(range=[(times[0] - NARROWEST).isoformat(), (times[-1] + NARROWEST).isoformat()])
 
 
 def _mark_events(figure: go.Figure, events: Sequence[TreatmentEvent]) -> None:

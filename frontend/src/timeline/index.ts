@@ -4,6 +4,7 @@ import Plotly, { type Figure, type PlotElement } from "plotly.js-strict-dist-min
 import { followJobs, isOpen, jobText } from "../shared/jobs";
 import { pageData, required } from "../shared/page";
 import { gettext } from "../shared/words";
+import { chartLocale } from "./locale";
 
 type View = "infected" | "poi" | "lung" | "lobes" | "score";
 const figures = pageData<Record<View, Figure>>("figures");
@@ -13,6 +14,7 @@ const chart = required<HTMLElement>("[data-chart]");
 const windowText = required<HTMLElement>("[data-window]");
 const band = required<HTMLElement>("[data-window-band]");
 const WINDOW_MS = 48 * 3600 * 1000;
+const locale = chartLocale(document.documentElement.lang);
 let shown: View = "infected";
 let isLogarithmic = false;
 
@@ -31,13 +33,18 @@ async function draw(view: View): Promise<void> {
   const axis = { gridcolor: line, linecolor: line, zerolinecolor: line };
   const layout = {
     ...figure.layout,
+    separators: locale.separators,
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { color: text, family: style.getPropertyValue("--font").trim(), size: 13 },
     xaxis: { ...(figure.layout.xaxis as object), ...axis },
     yaxis: { ...(figure.layout.yaxis as object), ...axis, type: isLogarithmic ? "log" : "linear" },
   };
-  const plot = await Plotly.react(chart, figure.data, layout, { displayModeBar: false, responsive: true });
+  const plot = await Plotly.react(chart, figure.data, layout, {
+    displayModeBar: false,
+    responsive: true,
+    ...locale.config,
+  });
   for (const event of ["plotly_click", "plotly_hover", "plotly_unhover"] as const)
     plot.removeAllListeners(event);
   plot.on("plotly_click", (event) => {

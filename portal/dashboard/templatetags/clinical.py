@@ -40,7 +40,8 @@ def site_time(moment: datetime | Missing) -> str:
         return _("time unknown")
     local = timezone.localtime(moment)
     offset = local.strftime("%z")
-    return f"{date_format(local, 'j M Y, H:i')} (UTC{offset[:3]}:{offset[3:]})"
+    written = date_format(local, _("j M Y, H:i"))
+    return f"{written} (UTC{offset[:3]}:{offset[3:]})"
 
 
 @register.filter
