@@ -209,7 +209,7 @@ def _chart(points: Sequence[TimelinePoint]) -> Drawing:
     plot.lines[0].strokeColor = ALERT
     plot.lines[0].symbol = makeMarker("Circle")
     plot.yValueAxis.valueMin = 0
-    plot.yValueAxis.valueMax = 1.15 * max(1.0, *(ml for _, ml in data))
+    plot.yValueAxis.valueMax = 1.15 * max(1.0, *(ml for _hours, ml in data))
     plot.xValueAxis.valueMin = 0
     for axis in (plot.xValueAxis, plot.yValueAxis):
         axis.labels.fontSize = 7
@@ -226,7 +226,7 @@ def _key_slices(revision: Segmentation) -> list[Flowable]:
     volume = np.load(path_of(volume_key(revision.scan)), mmap_mode="r", allow_pickle=False)
     kinds = read_mask(mask_path(revision, "infection")).labels
     chosen = key_slices(by_slice)
-    _, row_mm, column_mm = revision.scan.geometry["spacing_zyx_mm"]
+    _slice_mm, row_mm, column_mm = revision.scan.geometry["spacing_zyx_mm"]
     width = 54 * mm
     height = width * (volume.shape[1] * row_mm) / (volume.shape[2] * column_mm)
     pictures = [Image(_picture(volume[z], kinds[z]), width=width, height=height) for z in chosen]

@@ -203,6 +203,10 @@ def test_planes_cross_where_one_clicks_and_slices_are_measured(
     expect(page).to_have_url(re.compile(rf"planes={row}\.{column}$"))
     page.reload()
     expect(page.locator("[data-planes]")).to_have_attribute("data-drawn", drawn, timeout=30_000)
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Shift+ArrowLeft")
+    moved = rf"\d+ {int(row) + 5} {int(column) - 5}$"
+    expect(page.locator("[data-planes]")).to_have_attribute("data-drawn", re.compile(moved))
     marks = page.locator("[data-marks]")
     for key, text in (("t", r"Ruler, slice \d+: [\d.]+ mm"), ("o", r"Region, slice \d+: −?\d+ ± \d+ HU")):
         page.keyboard.press(key)
@@ -223,10 +227,30 @@ def test_planes_cross_where_one_clicks_and_slices_are_measured(
     if graphics == "webgl":
         drawn = space.locator("[data-space-picture]")
         expect(drawn).to_have_attribute("data-triangles", re.compile(r"lung \d{4,}"))
-        expect(drawn).to_have_attribute("data-ready", "true")
+        expect(drawn).to_have_attribute("data-drawn", re.compile(r"consolidation 1, ground-glass 1, lung 0\.1"))
+        space.get_by_label("Opacity of Ground-glass").fill("0")
+        expect(drawn).to_have_attribute("data-drawn", "consolidation 1, lung 0.1")
     else:
         expect(space).to_contain_text("cannot draw in space")
     space.get_by_role("button", name="Close").click()
+    page.context.close()
+
+
+def test_every_page_is_there_in_german(browsers: dict[str, Browser], site: Site, uploaded: str) -> None:
+    page = log_in(browsers["webgl"], site)
+    page.get_by_role("button", name="Deutsch").click()
+    expect(page.get_by_role("heading", name="Arbeitsliste")).to_be_visible()
+    page.goto(uploaded)
+    expect(page.locator(".banner-sentence")).to_contain_text("Das infizierte Volumen ist gestiegen: von")
+    expect(page.locator("[data-chart]")).to_contain_text(re.compile("Infiziertes Volumen"))
+    expect(page.locator("[data-chart] .xaxislayer-above")).to_contain_text(re.compile(r"\d+\. (Jan|Feb|März|Mär)"))
+    page.get_by_role("link", name="Die spätere Aufnahme öffnen").click()
+    expect(page.locator("[data-picture]")).to_have_attribute("data-ready", "masks", timeout=30_000)
+    page.keyboard.press("k")
+    expect(page.get_by_role("button", name="Anhalten")).to_be_visible()
+    page.keyboard.press("k")
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
     page.context.close()
 
 

@@ -368,12 +368,26 @@ function wireKeys(): void {
       event.altKey
     )
       return;
+    const crossing = event.shiftKey && planes?.isOn ? CROSSING_STEPS[event.key] : undefined;
+    if (crossing) {
+      event.preventDefault();
+      planes?.step(...crossing);
+      return;
+    }
     const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
     if (act === undefined) return;
     event.preventDefault();
     act();
   });
 }
+
+/** Rows and columns by which an arrow moves the crossing of the planes. */
+const CROSSING_STEPS: Record<string, [number, number]> = {
+  ArrowUp: [-5, 0],
+  ArrowDown: [5, 0],
+  ArrowLeft: [0, -5],
+  ArrowRight: [0, 5],
+};
 
 /** While the analysis runs, say how far it is; show slices as soon as they are read, and masks when they are done. */
 function followAnalysis(): void {

@@ -142,6 +142,7 @@ export class Planes {
   /** Whether the cuts themselves must be made anew, not only the lines over them. */
   private isStale = true;
   private window = { width_hu: 1500, level_hu: -600 };
+  private readonly grid: Grid;
   at: Crossing;
 
   constructor(
@@ -149,6 +150,7 @@ export class Planes {
     layers: Layers,
     private readonly whenMoved: (at: Crossing) => void,
   ) {
+    this.grid = source.grid;
     const [slices, rows, columns] = source.grid.shape_zyx;
     this.at = { slice: slices >> 1, row: rows >> 1, column: columns >> 1 };
     this.pictures = PLANES.map((plane) => {
@@ -182,6 +184,16 @@ export class Planes {
     this.at = { ...this.at, ...to };
     if (this.at.row !== row || this.at.column !== column) this.isStale = true;
     this.schedule();
+  }
+
+  /** Move the crossing by rows and columns, within the scan. */
+  step(rows: number, columns: number): void {
+    const [, height, width] = this.grid.shape_zyx;
+    const row = clamp(this.at.row + rows, 0, height - 1);
+    const column = clamp(this.at.column + columns, 0, width - 1);
+    this.at = { ...this.at, row, column };
+    this.whenMoved(this.at);
+    this.redraw();
   }
 
   setWindow(width_hu: number, level_hu: number): void {

@@ -48,6 +48,7 @@ export class Space {
   private readonly dialog = required<HTMLDialogElement>("[data-space]");
   private readonly canvas = required<HTMLCanvasElement>("[data-space-picture]");
   private readonly status = required<HTMLElement>("[data-space-status]");
+  private readonly sliders = this.dialog.querySelectorAll<HTMLInputElement>("[data-space-opacity]");
   private gl: WebGL2RenderingContext | null = null;
   private bodies: { body: Body; array: WebGLVertexArrayObject; count: number }[] = [];
   private program: WebGLProgram | null = null;
@@ -69,7 +70,15 @@ export class Space {
       this.size *= event.deltaY < 0 ? 1.1 : 1 / 1.1;
       this.draw();
     });
+    for (const slider of this.sliders) {
+      slider.addEventListener("input", () => {
+        for (const { body } of this.bodies) body.opacity = this.opacityOf(body.name);
+        this.draw();
+      });
+    }
     this.dialog.addEventListener("keydown", (event) => {
+      // On a slider the arrows are the slider's.
+      if (event.target instanceof HTMLInputElement) return;
       const step = {
         ArrowLeft: [-0.15, 0],
         ArrowRight: [0.15, 0],
@@ -113,6 +122,13 @@ export class Space {
     this.draw();
   }
 
+  /** What the slider of a structure says, 0..1. */
+  private opacityOf(name: string): number {
+    for (const slider of this.sliders)
+      if (slider.dataset.spaceOpacity === name) return Number(slider.value) / 100;
+    return 1;
+  }
+
   private say(text: string): void {
     this.status.textContent = text;
   }
@@ -133,19 +149,19 @@ export class Space {
       {
         name: "consolidation",
         colour: COLOURS.consolidation,
-        opacity: 1,
+        opacity: this.opacityOf("consolidation"),
         mesh: surface(labels.infection, (label) => label === CONSOLIDATION, INFECTION_LEVEL),
       },
       {
         name: "ground-glass",
         colour: COLOURS["ground-glass"],
-        opacity: 1,
+        opacity: this.opacityOf("ground-glass"),
         mesh: surface(labels.infection, (label) => GROUND_GLASS.includes(label), INFECTION_LEVEL),
       },
       {
         name: "lung",
         colour: COLOURS.lung,
-        opacity: 0.1,
+        opacity: this.opacityOf("lung"),
         mesh: surface(labels.lobes, (label) => label !== 0, LUNG_LEVEL),
       },
     ];
@@ -185,7 +201,10 @@ export class Space {
       perMm * Math.min(aspect, 1),
     );
     gl.uniform1f(gl.getUniformLocation(program, "depth"), 1 / reach);
-    for (const { body, array, count } of this.bodies) {
+    // What is opaque first: only behind something transparent may another thing be seen.
+    const drawn = this.bodies.filter(({ body }) => body.opacity > 0);
+    drawn.sort((one, other) => Number(other.body.opacity === 1) - Number(one.body.opacity === 1));
+    for (const { body, array, count } of drawn) {
       gl.depthMask(body.opacity === 1);
       gl.uniform3f(gl.getUniformLocation(program, "colour"), ...toUnit(body.colour));
       gl.uniform1f(gl.getUniformLocation(program, "opacity"), body.opacity);
@@ -193,6 +212,7 @@ export class Space {
       gl.drawElements(gl.TRIANGLES, count, gl.UNSIGNED_INT, 0);
     }
     gl.depthMask(true);
+    this.canvas.dataset.drawn = drawn.map(({ body }) => `${body.name} ${body.opacity}`).join(", ");
     this.canvas.dataset.ready = "true";
   }
 }
