@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from portal.scans.selectors import TimelinePoint
 
@@ -25,7 +26,7 @@ def follow_up(points: Sequence[TimelinePoint]) -> list[FollowUpLine]:
         return []
     *earlier, current = points
     lowest = min(earlier, key=lambda point: point.measurement.infected_ml)
-    named = [(_("Baseline"), earlier[0]), (_("Lowest"), lowest), (_("Previous"), earlier[-1])]
+    named = [(_("Baseline"), earlier[0]), (_("Lowest"), lowest), (pgettext("scan", "Previous"), earlier[-1])]
     return [
         *(_against(name, point, current) for name, point in named),
         FollowUpLine(_("Current"), current, None, None, None),
