@@ -19,8 +19,8 @@ from portal.scans.access import visible_scans
 from portal.scans.errors import NotExportable
 from portal.scans.models import Scan
 
-#: Studies that are looked at in one go.
-BATCH = 100
+#: Studies asked for at once, at first and at most.
+BATCH, LARGEST_BATCH = 100, 3200
 #: Keywords whose wanted values the database can compare, and its columns.
 COLUMNS = {
     "PatientID": "patient__mrn",
@@ -68,17 +68,17 @@ def _day(value: str) -> str:
 
 def _studies(scans: QuerySet[Scan]) -> Iterator[list[Series]]:
     """The series of each study, the latest study first."""
-    uids = [
-        uid
-        for uid, _ in scans.order_by()
-        .values_list("study_uid")
-        .annotate(latest=Max("acquired_at"))
-        .order_by("-latest", "study_uid")
-    ]
-    for start in range(0, len(uids), BATCH):
-        batch = uids[start : start + BATCH]
-        by_study: dict[str, list[Series]] = {uid: [] for uid in batch}
-        for series in series_of(scans.filter(study_uid__in=batch).order_by("created_at")):
+    studies = scans.order_by().values_list("study_uid").annotate(latest=Max("acquired_at"))
+    latest_first = studies.order_by("-latest", "study_uid")
+    start, size = 0, BATCH
+    seen: set[str] = set()
+    while batch := [uid for uid, _ in latest_first[start : start + size]]:
+        # Most who ask want the first page; who looks through everything does not sort it anew for each hundred.
+        start, size = start + size, min(2 * size, LARGEST_BATCH)
+        # A study that arrives meanwhile moves the others on by one.
+        by_study: dict[str, list[Series]] = {uid: [] for uid in batch if uid not in seen}
+        seen.update(by_study)
+        for series in series_of(scans.filter(study_uid__in=list(by_study)).order_by("created_at")):
             by_study[series.scan.study_uid].append(series)
         yield from by_study.values()
 

@@ -17,6 +17,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 from requests.exceptions import HTTPError
 
 from portal.accounts.models import AuditAction, AuditEvent
+from portal.dicom.web import search
 from portal.jobs.arrivals import complete_quiet
 from portal.jobs.models import InferenceJob
 from portal.patients.models import Patient
@@ -82,11 +83,14 @@ def test_matching_follows_the_standard(pacs, scan, filters, count) -> None:
     assert len(pacs.search_for_studies(search_filters=filters)) == count
 
 
-def test_results_are_paged(pacs, patient, clinician, tmp_path) -> None:
+@pytest.mark.parametrize("at_once", [1, 100])
+def test_results_are_paged(pacs, patient, clinician, tmp_path, monkeypatch, at_once) -> None:
+    monkeypatch.setattr(search, "BATCH", at_once)
     uids = [measured_scan(patient, clinician, tmp_path, hours=24.0 * day).study_uid for day in range(3)]
     pages = [pacs.search_for_studies(limit=1, offset=place) for place in range(4)]
     assert [len(page) for page in pages] == [1, 1, 1, 0]
     assert [value(page[0], "StudyInstanceUID") for page in pages[:3]] == uids[::-1]
+    assert [value(row, "StudyInstanceUID") for row in pacs.search_for_studies()] == uids[::-1]
 
 
 def test_a_name_that_is_no_attribute_is_refused(as_clinician) -> None:
