@@ -148,7 +148,7 @@ def main() -> None:
         gc.freeze()
         pages = {
             "worklist": "/",
-            "worklist, last page": "/?page=9999",
+            "worklist, last page": f"/?page={-(-len(patients) // 50)}",
             "search": f"/?search={patients[-1].mrn}",
             "patient": f"/patients/{patients[0].pk}/",
             "timeline by REST": f"/api/v1/patients/{patients[0].pk}/timeline/",

@@ -1,6 +1,6 @@
 /** The patient page: draws the chart that the server built, and follows running jobs. */
 
-import Plotly, { type Figure, type PlotElement } from "plotly.js-strict-dist-min";
+import Plotly, { type Figure, type PlotElement } from "plotly.js-basic-dist-min";
 import { followJobs, isOpen, jobText } from "../shared/jobs";
 import { pageData, required } from "../shared/page";
 import { gettext } from "../shared/words";

@@ -1,4 +1,4 @@
-declare module "plotly.js-strict-dist-min" {
+declare module "plotly.js-basic-dist-min" {
   export interface Figure {
     data: object[];
     layout: Record<string, unknown>;
