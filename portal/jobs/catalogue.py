@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_noop
 
 from inference.catalogue import card_of, catalogue
 
@@ -28,12 +28,12 @@ def known_error(pipeline: str, sha256: str) -> float | None:
     return float(told) / 100 if told is not None else None
 
 
-#: Figures of the cards that the overview shows, in this order.
+#: Figures of the cards that the overview shows, in this order, by the names that the cards use.
 OVERVIEW = (
-    gettext_lazy("Lung Dice, mean of cases"),
-    gettext_lazy("Infection Dice, mean of cases"),
-    gettext_lazy("Infection Dice, mean of cases, HU cases only"),
-    gettext_lazy("PoIR, Pearson r"),
+    gettext_noop("Lung Dice, mean of cases"),
+    gettext_noop("Infection Dice, mean of cases"),
+    gettext_noop("Infection Dice, mean of cases, HU cases only"),
+    gettext_noop("PoIR, Pearson r"),
     ERROR_FIGURE,
 )
 

@@ -125,6 +125,19 @@ def test_pages_follow_the_browser_and_a_choice_outlasts_it(
 
 
 @pytest.mark.django_db
+def test_the_figures_of_the_models_are_the_same_in_every_language(client: Client, radiologist: User) -> None:
+    client.force_login(radiologist)
+    rows = {
+        language: re.findall(
+            r'<td class="num">([^<]*)</td>', client.get(reverse("models"), headers=asked).content.decode()
+        )
+        for language, asked in (("en", {}), ("de", {"accept-language": "de"}))
+    }
+    assert "–" not in rows["en"][:4]
+    assert [value.replace(",", ".") for value in rows["de"]] == [value.replace(",", ".") for value in rows["en"]]
+
+
+@pytest.mark.django_db
 def test_a_report_that_was_signed_in_german_reads_as_signed_in_english(
     radiologist: User, patient: Patient, tmp_path: Path
 ) -> None:
