@@ -238,6 +238,22 @@ def test_planes_cross_where_one_clicks_and_slices_are_measured(
     page.context.close()
 
 
+def test_a_radiologist_signs_the_report(browsers: dict[str, Browser], site: Site, uploaded: str) -> None:
+    page = log_in(browsers["webgl"], site, "radiologist")
+    page.goto(uploaded)
+    page.get_by_role("link", name="Open the earlier scan").click()
+    pdf = page.request.get(site.address + (page.get_by_role("link", name="Report (PDF)").get_attribute("href") or ""))
+    assert pdf.body().startswith(b"%PDF-")
+    page.get_by_role("link", name="Text and signature").click()
+    expect(page.get_by_label("Text for the hospital's report")).to_have_value(
+        re.compile("Infected volume .* of .* lung")
+    )
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.get_by_text("The report is signed.")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text=re.compile(r"Signed by radiologist, .*\.$"))).to_be_visible()
+    page.context.close()
+
+
 def test_every_page_is_there_in_german(browsers: dict[str, Browser], site: Site, uploaded: str) -> None:
     page = log_in(browsers["webgl"], site)
     page.get_by_role("button", name="Deutsch").click()
