@@ -15,6 +15,7 @@ from rest_framework.views import APIView, exception_handler
 
 from portal.jobs.errors import JobRefused, UnknownPipelineName
 from portal.scans.errors import IntakeError, NotAllowed, NotExportable, Overtaken
+from portal.scans.said import said
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def answer_refusal(refusal: Exception, context: dict[str, Any]) -> Response | No
     """DRF's exception handler, extended by the refusals of our services."""
     for kind, code in STATUS_OF_REFUSAL:
         if isinstance(refusal, kind):
-            return Response({"detail": str(refusal)}, status=code)
+            return Response({"detail": said(str(refusal))}, status=code)
     if isinstance(refusal, OSError | OperationalError):
         logger.error("database or storage does not answer", exc_info=refusal)
         return Response({"detail": NOT_NOW}, status=status.HTTP_503_SERVICE_UNAVAILABLE)

@@ -23,6 +23,7 @@ from portal.scans.claims import PatientClaim
 from portal.scans.errors import FileRefused
 from portal.scans.intake import open_upload, receive_file
 from portal.scans.models import Upload
+from portal.scans.said import said
 
 
 class ReceivedFileSerializer(serializers.Serializer[Any]):
@@ -132,6 +133,17 @@ class DecisionSerializer(serializers.Serializer[Any]):
     decision = serializers.ChoiceField(choices=["claimed", "files", "refuse"])
 
 
+def _told(outcome: dict[str, Any]) -> dict[str, Any]:
+    """An outcome with its sentences, which are stored in English, in the reader's language."""
+    scans = [
+        {**scan, "quality": [{**note, "text": said(note["text"])} for note in scan["quality"]]}
+        for scan in outcome["scans"]
+    ]
+    rejected = [{**item, "reason": said(item["reason"])} for item in outcome["rejected"]]
+    held = outcome["held"] and {**outcome["held"], "reason": said(outcome["held"]["reason"])}
+    return {**outcome, "scans": scans, "rejected": rejected, "held": held}
+
+
 def _upload(request: Request, pk: UUID) -> Upload:
     return get_object_or_404(visible_uploads(request.user), pk=pk)
 
@@ -155,8 +167,10 @@ class UploadView(APIView):
         """Say which files have arrived, so that a broken upload sends only what is missing."""
         upload = _upload(request, pk)
         record(AuditAction.VIEW, by=request.user, subject=upload, request=request)
-        files = upload.files.values("name", "sha256", "size", "rejection")
-        body = {"id": upload.pk, "state": upload.state, "files": files, "outcome": upload.outcome or None}
+        stored = upload.files.values("name", "sha256", "size", "rejection")
+        files = [{**file, "rejection": said(file["rejection"])} for file in stored]
+        outcome = _told(upload.outcome) if upload.outcome else None
+        body = {"id": upload.pk, "state": upload.state, "files": files, "outcome": outcome}
         return Response(UploadSerializer(body).data)
 
 
@@ -210,7 +224,7 @@ class UploadCompleteView(APIView):
             acquired_at=claims.validated_data["acquired_at"],
         )
         record(AuditAction.CHANGE, by=request.user, subject=upload, request=request, scans=len(outcome["scans"]))
-        return Response(outcome, status=status.HTTP_202_ACCEPTED)
+        return Response(_told(outcome), status=status.HTTP_202_ACCEPTED)
 
 
 class UploadDecisionView(APIView):
@@ -225,4 +239,4 @@ class UploadDecisionView(APIView):
         decision = choice.validated_data["decision"]
         outcome = decide_upload(by=person(request), upload=upload, decision=decision)
         record(AuditAction.CHANGE, by=request.user, subject=upload, request=request, decision=decision)
-        return Response(outcome, status=status.HTTP_202_ACCEPTED)
+        return Response(_told(outcome), status=status.HTTP_202_ACCEPTED)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client, override_settings
 from django.urls import reverse
@@ -135,6 +136,19 @@ def test_the_figures_of_the_models_are_the_same_in_every_language(client: Client
     }
     assert "–" not in rows["en"][:4]
     assert [value.replace(",", ".") for value in rows["de"]] == [value.replace(",", ".") for value in rows["en"]]
+
+
+@pytest.mark.django_db
+def test_what_is_wrong_with_files_is_told_in_the_senders_language(client: Client, radiologist: User) -> None:
+    client.force_login(radiologist)
+    german = {"accept-language": "de"}
+    upload = client.post("/api/v1/uploads/", headers=german).json()["id"]
+    letter = SimpleUploadedFile("letter.txt", b"Dear colleague, ...")
+    client.post(f"/api/v1/uploads/{upload}/files/", {"file": letter}, headers=german)
+    done = client.post(f"/api/v1/uploads/{upload}/complete/", content_type="application/json", headers=german).json()
+    told = done["rejected"][0]["reason"] if "rejected" in done else done["detail"]
+    assert told.startswith("letter.txt ist ")
+    assert "kein CT-Bild" in told
 
 
 @pytest.mark.django_db
