@@ -75,7 +75,7 @@ def _in_module(tree: ast.Module) -> Iterator[str]:
             pattern = _numbered("".join(str(part) for part in parts))
         else:
             continue
-        if re.match(r"[A-Z{].* .*[.]$", pattern, re.DOTALL):
+        if re.match(r"[A-Z0-9{].* .*[.]$", pattern, re.DOTALL):
             yield pattern
 
 

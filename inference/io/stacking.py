@@ -88,7 +88,11 @@ def plan_stack(
     """
     if len(positions_lps_mm) < MIN_SLICES:
         count = len(positions_lps_mm)
-        raise NotAVolume(f"Slices in the series: {count}; a volume needs at least {MIN_SLICES}. Send the whole series.")
+        if count == 1:
+            raise NotAVolume(f"The series holds 1 slice; a volume needs at least {MIN_SLICES}. Send the whole series.")
+        raise NotAVolume(
+            f"The series holds {count} slices; a volume needs at least {MIN_SLICES}. Send the whole series."
+        )
     positions = np.asarray(positions_lps_mm, float)
     normal = np.cross(row_axis, column_axis)
     normal /= np.linalg.norm(normal)
@@ -179,7 +183,9 @@ def _notes_on_steps(places: NDArray[np.float64], step_mm: float) -> list[Quality
         notes.append(
             QualityNote(
                 "slice-gap",
-                f"Missing slices, filled in from the neighbours: {total} ({where}).",
+                f"1 slice is missing ({where}) and was filled in from the neighbours."
+                if total == 1
+                else f"{total} slices are missing ({where}) and were filled in from the neighbours.",
             )
         )
     if uneven.any():

@@ -7,10 +7,10 @@ from django.utils.translation import gettext_noop
 
 #: Patterns of `str.format`; a place in braces stands for what was filled in.
 SENTENCES = (
+    gettext_noop("1 slice is missing ({0}) and was filled in from the neighbours."),
     gettext_noop("Almost no {0} lung was found; check the lung mask."),
     gettext_noop("Lobes come from an atlas of 45 other people, not from this patient's fissures; figures by lobe are approximate."),
     gettext_noop("Missing or invalid identifiers were replaced: {0}."),
-    gettext_noop("Missing slices, filled in from the neighbours: {0} ({1})."),
     gettext_noop("No pair of lungs was found in this scan; send a CT of the whole chest, or check that this series is the right one."),
     gettext_noop("Not analysed by itself: another reconstruction of this acquisition ({0}) is."),
     gettext_noop("Not analysed by itself: the scanner says that it shows {0}."),
@@ -19,7 +19,6 @@ SENTENCES = (
     gettext_noop("Record number {0} belongs to a patient of another care team. An administrator decides."),
     gettext_noop("Several slices of the series lie at the same place ({0} and others), so they are not one volume; send the acquisitions as separate series."),
     gettext_noop("Slices are {0} mm thick; small lesions can be missed."),
-    gettext_noop("Slices in the series: {0}; a volume needs at least {1}. Send the whole series."),
     gettext_noop("Slices of {0} mm hardly show fissures; figures by lobe are approximate."),
     gettext_noop("The acquisition time falls into the hour that occurs twice when summer time ends."),
     gettext_noop("The analysis stopped {0} times without a result, probably for want of memory. Try again, and tell the administrator if it happens again."),
@@ -40,7 +39,9 @@ SENTENCES = (
     gettext_noop("The pixels of {0} are damaged or compressed in an unknown way; send it again, uncompressed."),
     gettext_noop("The pixels of {0} do not have the size its header states; send it again."),
     gettext_noop("The series has no plan to stack it."),
+    gettext_noop("The series holds 1 slice; a volume needs at least {0}. Send the whole series."),
     gettext_noop("The series holds {0} slices only; it may not cover the lungs."),
+    gettext_noop("The series holds {0} slices; a volume needs at least {1}. Send the whole series."),
     gettext_noop("The slices are sheared by {0} degrees, more than a tilted gantry can make; send the original reconstruction."),
     gettext_noop("The slices are {0} to {1} mm apart; the scan was resampled to {2} mm."),
     gettext_noop("The slices do not lie on one straight line, so they are not one volume; send each series by itself."),
@@ -89,6 +90,7 @@ SENTENCES = (
     gettext_noop("{0} refuses to speak with {1}; check the AE titles."),
     gettext_noop("{0} sent an image of another patient; nothing more is fetched."),
     gettext_noop("{0} sent no image of the study."),
+    gettext_noop("{0} slices are missing ({1}) and were filled in from the neighbours."),
     gettext_noop("{0} slices are missing from the series, {1} of them in a row {2}; that is too much to measure across. Send the complete series."),
     gettext_noop("{0} unpacks to more than a scan can be."),
     gettext_noop("{0} was answered with status 0x{1}{2}."),
