@@ -24,6 +24,7 @@ SOURCES = (
     "portal/jobs/leases.py",
     "portal/jobs/routing.py",
     "portal/jobs/runner.py",
+    "portal/jobs/services.py",
     "portal/scans/matching.py",
     "portal/scans/times.py",
 )

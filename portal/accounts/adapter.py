@@ -53,7 +53,7 @@ class KnownPeopleAdapter(DefaultSocialAccountAdapter):
             record(AuditAction.LOGIN_FAILED, request=request, actor_name=name, via="single sign-on")
             messages.error(
                 request,
-                _("There is no account for %(you)s here; ask an administrator for one.") % {"you": name or "you"},
+                _("There is no account for %(you)s here; ask an administrator for one.") % {"you": name or _("you")},
             )
             raise ImmediateHttpResponse(redirect("account_login"))
         if not sociallogin.is_existing:

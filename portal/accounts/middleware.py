@@ -36,7 +36,7 @@ def require_second_factor(get_response: Callable[[HttpRequest], HttpResponse]) -
             return get_response(request)
         if is_for_programs:
             return HttpResponse(_("Set up a second factor first."), status=403, content_type="text/plain")
-        messages.warning(request, "This installation requires a second factor: set one up to go on.")
+        messages.warning(request, _("This installation requires a second factor: set one up to go on."))
         return redirect("mfa_index")
 
     return middleware

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import override
 
 from inference.dicom import terms
 from inference.labels import LobeLabel
@@ -120,6 +121,7 @@ def diagnostic_report(revision: Segmentation, change: Change | None) -> Resource
     return resource
 
 
+@override(None)
 def _conclusion(revision: Segmentation, change: Change | None) -> str:
     measured = revision.measurement
     sentence = (

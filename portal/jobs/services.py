@@ -132,9 +132,7 @@ def cancel_job(*, by: User, job: InferenceJob) -> InferenceJob:
     """
     now = timezone.now()
     queued = InferenceJob.objects.filter(pk=job.pk, state=JobState.QUEUED)
-    if not queued.update(
-        state=JobState.CANCELLED, finished_at=now, error=_("Cancelled by %(username)s.") % {"username": by.username}
-    ):
+    if not queued.update(state=JobState.CANCELLED, finished_at=now, error=f"Cancelled by {by.username}."):
         running = InferenceJob.objects.filter(pk=job.pk, state__in=states_before(JobState.CANCELLED))
         if not running.update(cancel_requested=True):
             raise JobRefused(_("The job has already ended."))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from portal.scans.errors import NotExportable
 from portal.scans.files import MASK_KINDS, has_volume, mask_path, volume_key
@@ -50,7 +51,8 @@ def encapsulated_report(revision: Segmentation) -> Path:
     Raises:
         NotExportable: the scan did not come as DICOM, or its files cannot be referred to.
     """
-    pdf = report_pdf(revision)
+    with override(None):
+        pdf = report_pdf(revision)
     folder = f"{revision.folder}/report-{hashlib.sha256(pdf).hexdigest()[:16]}"
     if not exists(f"{folder}/pdf.dcm"):
         with workplace() as place:
@@ -87,6 +89,7 @@ def _build(revision: Segmentation, key: str, context: dict[str, Any], *arguments
             keep(path, f"{key}/{path.name}")
 
 
+@override(None)
 def _context(revision: Segmentation, change: Change | None) -> dict[str, Any]:
     growth = None
     if change is not None and change.growth is not None:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop
 SENTENCES = (
     gettext_noop("1 slice is missing ({0}) and was filled in from the neighbours."),
     gettext_noop("Almost no {0} lung was found; check the lung mask."),
+    gettext_noop("Cancelled by {0}."),
     gettext_noop("Lobes come from an atlas of 45 other people, not from this patient's fissures; figures by lobe are approximate."),
     gettext_noop("Missing or invalid identifiers were replaced: {0}."),
     gettext_noop("No pair of lungs was found in this scan; send a CT of the whole chest, or check that this series is the right one."),

@@ -14,9 +14,13 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from portal.accounts.models import User
+from portal.fhir.resources import diagnostic_report
+from portal.jobs.services import cancel_job, submit_scan
 from portal.patients.models import Patient
 from portal.scans.current import current_segmentation
+from portal.scans.exports import _context
 from portal.scans.said import said
+from portal.scans.selectors import leading_change
 from portal.scans.sentences import SENTENCES
 from portal.scans.signing import report_text, sign_report, signature_lines
 from portal.scans.wording import format_ml
@@ -149,6 +153,24 @@ def test_what_is_wrong_with_files_is_told_in_the_senders_language(client: Client
     told = done["rejected"][0]["reason"] if "rejected" in done else done["detail"]
     assert told.startswith("letter.txt ist ")
     assert "kein CT-Bild" in told
+
+
+@pytest.mark.django_db
+def test_what_machines_read_and_what_is_stored_stays_english(
+    radiologist: User, patient: Patient, tmp_path: Path
+) -> None:
+    measured_scan(patient, radiologist, tmp_path, infected_ml=100)
+    scan = measured_scan(patient, radiologist, tmp_path, hours=24, infected_ml=200)
+    revision = current_segmentation(scan)
+    assert revision is not None
+    with override("de"):
+        report = diagnostic_report(revision, leading_change(revision))
+        context = _context(revision, leading_change(revision))
+        job = cancel_job(by=radiologist, job=submit_scan(by=radiologist, scan=scan, pipeline="hu-baseline"))
+        assert said(job.error).startswith("Abgebrochen von")
+    assert report["conclusion"].startswith("Infected volume rose")
+    assert context["summary"][0].startswith("Infected volume rose")
+    assert job.error == f"Cancelled by {radiologist.username}."
 
 
 @pytest.mark.django_db
