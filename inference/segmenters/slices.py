@@ -11,10 +11,8 @@ from torch.nn import functional
 
 from inference.device import Device, cpu_device
 from inference.labels import InfectionLabel
-from inference.networks.bifurcated import Bifurcated
-from inference.networks.pretrained_unet import PretrainedUNet
-from inference.networks.segnet import SegNet
-from inference.networks.unet import UNet, fused
+from inference.networks.slices import slice_network
+from inference.networks.unet import fused
 from inference.preprocess.slices import lung_box, normalised, resized_hu
 from inference.progress import OnProgress
 from inference.segmenters.weights import verified_weights
@@ -231,16 +229,7 @@ def network_of(part: dict[str, Any], file: dict[str, str]) -> nn.Module:
     Raises:
         MissingWeights: the file is absent or not the one the model card names.
     """
-    slices, outputs, base = part.get("slices", 1), part["outputs"], part.get("base_channels", 0)
-    network: nn.Module
-    if part["network"] == "segnet":
-        network = SegNet(outputs, base)
-    elif part["network"] == "bifurcated":
-        network = Bifurcated(base)
-    elif part["network"] == "pretrained-unet":
-        network = PretrainedUNet(outputs)
-    else:
-        network = UNet(outputs * slices, base, inputs=slices)
+    network = slice_network(part["network"], part["outputs"], part.get("base_channels", 0), part.get("slices", 1))
     network.load_state_dict(verified_weights(file))
     return fused(network)
 

@@ -29,20 +29,19 @@ export function isOpen(job: Pick<Job, "state">): boolean {
   return job.state === "queued" || job.state === "running";
 }
 
-/** Functions, because the catalogue may be loaded after this module. */
-const STAGES: Record<string, () => string> = {
-  reading: () => gettext("Reading slices"),
-  lungs: () => gettext("Finding the lungs"),
-  lobes: () => gettext("Dividing lobes"),
-  infection: () => gettext("Finding infection"),
-  measuring: () => gettext("Measuring"),
-  writing: () => gettext("Storing the result"),
-  registering: () => gettext("Matching anatomy"),
+const STAGES: Record<string, string> = {
+  reading: gettext("Reading slices"),
+  lungs: gettext("Finding the lungs"),
+  lobes: gettext("Dividing lobes"),
+  infection: gettext("Finding infection"),
+  measuring: gettext("Measuring"),
+  writing: gettext("Storing the result"),
+  registering: gettext("Matching anatomy"),
 };
 
 /** A job's state in words. */
 export function jobText(job: Job): string {
-  if (job.state === "running") return `${STAGES[job.stage]?.() ?? gettext("Starting")} · ${job.percent} %`;
+  if (job.state === "running") return `${STAGES[job.stage] ?? gettext("Starting")} · ${job.percent} %`;
   return {
     queued: gettext("Waiting for a worker"),
     succeeded: gettext("Done"),

@@ -8,9 +8,9 @@ import { gettext } from "../shared/words";
 
 export type Tool = "window" | Kind;
 
-const NAMES: Record<Kind, () => string> = {
-  ruler: () => gettext("Ruler"),
-  ellipse: () => gettext("Region"),
+const NAMES: Record<Kind, string> = {
+  ruler: gettext("Ruler"),
+  ellipse: gettext("Region"),
 };
 /** Shorter drags (pixels of the screen) are slips of the hand. */
 const SHORTEST_PX = 4;
@@ -76,7 +76,7 @@ export class Marks {
         const image = flipIndex(this.stage.grid, mark.slice);
         const there = button(
           gettext("{mark}, slice {number}: {figures}", {
-            mark: NAMES[mark.kind](),
+            mark: NAMES[mark.kind],
             number: image + 1,
             figures: this.textOf(mark),
           }),
