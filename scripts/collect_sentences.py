@@ -21,6 +21,7 @@ SOURCES = (
     "inference/segmenters/weights.py",
     "portal/dicom/peers.py",
     "portal/dicom/priors.py",
+    "portal/jobs/intake.py",
     "portal/jobs/leases.py",
     "portal/jobs/routing.py",
     "portal/jobs/runner.py",

@@ -82,7 +82,7 @@ def decide_upload(*, by: User, upload: Upload, decision: Decision) -> dict[str, 
             raise IntakeRefused(_("This upload is not held (any more); reload the page to see its state."))
         upload.decided_by, upload.decided_at = by, timezone.now()
         if decision == "refuse":
-            reason = f"The upload was refused by {by.username}: {upload.hold_reason}"
+            reason = f"The upload was refused by {by.username}: {upload.hold_reason.removesuffix('.')}."
             rejected = [{"file": file.name, "reason": reason} for file in upload.files.all()]
             return _close(upload, UploadState.REFUSED, _outcome([], [], rejected))
         rules = configured_rules() if upload.origin else None

@@ -17,9 +17,13 @@ def said(text: str) -> str:
         return text
     for pattern, sentence in _patterns():
         if found := pattern.fullmatch(text):
-            values = (gettext(value) if value in FILLED_IN else value for value in found.groups())
-            return gettext(sentence).format(*values)
+            return gettext(sentence).format(*map(_filled_in, found.groups()))
     return gettext(text) if text else text
+
+
+def _filled_in(value: str) -> str:
+    """A word that has a translation, a sentence within the sentence, or what it was."""
+    return gettext(value) if value in FILLED_IN else said(f"{value}.").removesuffix(".")
 
 
 @cache

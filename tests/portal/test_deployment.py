@@ -50,6 +50,13 @@ def test_the_example_asks_for_everything_without_which_production_does_not_start
     assert not any(example[name] for name in required if name.endswith(("KEY", "PASSWORD", "HOSTS")))
 
 
+def test_the_image_can_back_up_the_database_beside_it() -> None:
+    clients = {"bookworm": 15, "trixie": 17}
+    (debian,) = re.findall(r"FROM python:\S+-slim-(\w+)", (DEPLOY / "Dockerfile").read_text())
+    (server,) = re.findall(r"image: postgres:(\d+)", (DEPLOY / "compose.yaml").read_text())
+    assert clients[debian] >= int(server)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_command_exists(path) -> None:
     named = re.findall(r'manage\.py"?[, ]+"?([a-z_]+)', path.read_text())

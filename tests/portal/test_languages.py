@@ -94,6 +94,8 @@ def test_stored_sentences_are_told_in_the_readers_language() -> None:
         )
         assert said("slice.dcm is empty; send it again.") == "slice.dcm ist leer; senden Sie die Datei noch einmal."
         assert said("right.dcm is empty; send it again.").startswith("right.dcm ist")
+        refused = "The upload was refused by anna: slice.dcm is empty; send it again."
+        assert said(refused).startswith("Der Upload wurde von anna abgelehnt: slice.dcm ist leer")
         assert said("Something that a plug-in says.") == "Something that a plug-in says."
         assert said("") == ""
         told = {said(re.sub(r"\{\d\}", "7", sentence)) for sentence in SENTENCES}

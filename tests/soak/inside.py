@@ -104,9 +104,9 @@ def addresses() -> dict[str, list[str]]:
 
 
 def uploads(acknowledged: str) -> dict[str, int]:
-    """What became of files that the server said it has: (upload, sha256) as JSON."""
+    """What became of files that the server said it has; `acknowledged` is a JSON file of (upload, sha256)."""
     rows = {(str(row.upload_id), row.sha256): row.path for row in UploadedFile.objects.all()}
-    promised = [tuple(pair) for pair in json.loads(acknowledged)]
+    promised = [tuple(pair) for pair in json.loads(Path(acknowledged).read_text())]
     kept = [pair for pair in promised if pair in rows]
     inventory.YOUNG_SECONDS = 0
     before = take_inventory()

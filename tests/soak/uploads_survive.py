@@ -180,7 +180,9 @@ def survive(*, series: int, embedded: bool, seed: int = 1) -> dict[str, Any]:
                 sender.send(name, files, kill=lambda: _restart(place, port))
             else:
                 sender.send(name, files)
-        found = place.ask("uploads", json.dumps(sorted(ledger.acknowledged)))
+        acknowledged = Path(samples) / "acknowledged.json"
+        acknowledged.write_text(json.dumps(sorted(ledger.acknowledged)))
+        found = place.ask("uploads", str(acknowledged))
     problems = [*ledger.complaints]
     problems += [f"{name} became {len(scans)} scans" for name, scans in ledger.scans.items() if len(scans) != 1]
     for what in ("lost", "changed", "missing", "left_after_sweep", "half_visible", "without_job"):
