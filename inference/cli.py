@@ -146,6 +146,11 @@ def _parser() -> argparse.ArgumentParser:
     lobes.add_argument("--draw", type=Path, help="PNG of the lobes found in --scan and --beside")
     lobes.set_defaults(handler="inference.commands.report:lobes")
 
+    effusion = commands.add_parser("effusion-evaluation", help="measure what the default pipeline finds of effusions")
+    effusion.add_argument("config", type=Path, help="fluid is laid into its test patients")
+    effusion.add_argument("--dry", type=Path, action="append", default=[], help="scan of a person without effusion")
+    effusion.set_defaults(handler="inference.commands.report:effusion")
+
     report = commands.add_parser("report", help="write docs/evaluation.md from the stored results")
     report.add_argument("target", type=Path, nargs="?", default=Path("docs/evaluation.md"))
     report.set_defaults(handler="inference.commands.report:report")

@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from inference.evaluation.effusions import evaluate_effusion
 from inference.evaluation.held_out import evaluate_held_out
 from inference.evaluation.lobes import add_marked_scan, draw_lobes, evaluate_lobes
 from inference.evaluation.report import write_report
@@ -29,6 +30,11 @@ def lobes(options: argparse.Namespace) -> None:
     if options.draw:
         draw_lobes([options.scan, *options.beside] if options.scan else options.beside, options.draw)
     print(json.dumps({key: value for key, value in result.items() if key != "cases"}, indent=1))
+
+
+def effusion(options: argparse.Namespace) -> None:
+    """Measure and store."""
+    evaluate_effusion(read_config(options.config), options.dry)
 
 
 def report(options: argparse.Namespace) -> None:

@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 
 from inference.catalogue import card_of
 from inference.device import Device, pick_device
+from inference.labels import InfectionLabel
 from inference.progress import OnProgress, part_of
 from inference.quality import QualityNote
 from inference.segmenters import InfectionFinder, LobeFinder, LungFinder
 from inference.volume import Mask, Volume
 
-#: Where each method of a model card lives. A module offers `load_lung`, `load_infection`, `load_lobes` or
-#: `load_candidates`, each called with the part, its file and the device.
+#: Where each method of a model card lives. A module offers `load_lung`, `load_infection`, `load_lobes`,
+#: `load_effusion` or `load_candidates`, each called with the part, its file and the device.
 METHODS = {
     "thresholds": "inference.segmenters.hu_baseline",
     "slices": "inference.segmenters.slices",
+    "fluid-slices": "inference.segmenters.effusion",
     "cubes": "inference.segmenters.cubes",
     "atlas": "inference.segmenters.atlas",
     "ctsunet": "inference.segmenters.lobes",
@@ -31,6 +33,14 @@ class Judge(Protocol):
 
     def without_healthy(self, volume: Volume, kinds: NDArray[np.uint8], on_progress: OnProgress) -> NDArray[np.uint8]:
         """`InfectionLabel` map without them."""
+        ...
+
+
+class EffusionFinder(Protocol):
+    """Finds pleural effusion in an axial volume whose lungs are known."""
+
+    def find_effusion(self, volume: Volume, lung: Mask, on_progress: OnProgress) -> NDArray[np.bool_]:
+        """Voxels of fluid outside the lungs, axes z, y, x."""
         ...
 
 
@@ -82,6 +92,25 @@ class Filtered:
         return self.finder.infection_saliency(volume, lung, z)
 
 
+@dataclass(frozen=True, slots=True)
+class WithEffusion:
+    """An infection finder, and another one that finds effusion around the lungs."""
+
+    finder: InfectionFinder
+    effusion: EffusionFinder
+
+    def infection_kinds(self, volume: Volume, lung: Mask, on_progress: OnProgress) -> NDArray[np.uint8]:
+        """What the finder found in the lungs, and effusion outside them."""
+        kinds = self.finder.infection_kinds(volume, lung, part_of(on_progress, 0.0, 0.8))
+        fluid = self.effusion.find_effusion(volume, lung, part_of(on_progress, 0.8, 1.0))
+        kinds[fluid] = InfectionLabel.EFFUSION
+        return kinds
+
+    def infection_saliency(self, volume: Volume, lung: Mask, z: int) -> NDArray[np.float32] | None:
+        """Of the infection finder."""
+        return self.finder.infection_saliency(volume, lung, z)
+
+
 def load(name: str, device: str) -> Composed:
     """The pipeline of a model card.
 
@@ -93,6 +122,8 @@ def load(name: str, device: str) -> Composed:
     infection: InfectionFinder = _finder("infection", parts, files, place)
     if "candidates" in parts:
         infection = Filtered(infection, _finder("candidates", parts, files, place))
+    if "effusion" in parts:
+        infection = WithEffusion(infection, _finder("effusion", parts, files, place))
     return Composed(_finder("lung", parts, files, place), infection, _finder("lobes", parts, files, place))
 
 

@@ -204,7 +204,7 @@ def load_lung(part: dict[str, Any], file: dict[str, str], device: Device) -> Sli
     Raises:
         MissingWeights: the file is absent or not the one the model card names.
     """
-    return SliceLung(_network(part, file, device))
+    return SliceLung(slice_network_of(part, file, device))
 
 
 def load_infection(part: dict[str, Any], file: dict[str, str], device: Device) -> SliceInfection:
@@ -215,7 +215,7 @@ def load_infection(part: dict[str, Any], file: dict[str, str], device: Device) -
     """
     knows_kinds = part["network"] != "bifurcated"
     return SliceInfection(
-        _network(part, file, device),
+        slice_network_of(part, file, device),
         part["threshold"],
         kinds=knows_kinds,
         is_masked=part.get("masked", False),
@@ -234,7 +234,12 @@ def network_of(part: dict[str, Any], file: dict[str, str]) -> nn.Module:
     return fused(network)
 
 
-def _network(part: dict[str, Any], file: dict[str, str], device: Device) -> SliceNetwork:
+def slice_network_of(part: dict[str, Any], file: dict[str, str], device: Device) -> SliceNetwork:
+    """The network of a model card's part, on the device.
+
+    Raises:
+        MissingWeights: the file is absent or not the one the model card names.
+    """
     network = network_of(part, file).to(device.torch_device)
     return SliceNetwork(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]

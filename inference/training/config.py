@@ -11,7 +11,8 @@ from inference.errors import BadConfiguration
 #: `kinds` also knows pleural effusion; it learns from single lung-masked slices. `lung-infection`
 #: sees whole slices and finds both. `volume` learns in 3D. `lobes` learns from lobe maps,
 #: `candidates` from regions that other networks found.
-Task = Literal["lung", "infection", "kinds", "lung-infection", "volume", "lobes", "candidates"]
+#: `effusion` alone is looked for in whole slices, real ones with fluid laid into them (`inference.training.effusions`).
+Task = Literal["lung", "infection", "kinds", "lung-infection", "effusion", "volume", "lobes", "candidates"]
 Network = Literal["unet", "segnet", "bifurcated", "unet3d", "ctsunet", "resnet18", "pretrained-unet"]
 #: `balanced-entropy`: cross-entropy weighted by median frequency (Saood and Hatem).
 Loss = Literal["dice-entropy", "balanced-entropy"]

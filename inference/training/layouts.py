@@ -19,6 +19,7 @@ from inference.labels import InfectionLabel
 from inference.pipeline import find_lungs, load_segmenter
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases, sirm_cases, training_cases
+from inference.training.effusions import effusion_cases
 from inference.volume import Volume
 
 #: Label of infection in the joint masks of Ma et al.; 1 and 2 are the lungs.
@@ -36,7 +37,9 @@ def configured_cases(config: TrainingConfig) -> Iterator[Case]:
     Raises:
         BadConfiguration: a piece is missing; the sentence names it.
     """
-    if config.datasets:
+    if config.datasets and config.task == "effusion":
+        yield from effusion_cases(Path(config.datasets), config.phantoms)
+    elif config.datasets:
         yield from training_cases(Path(config.datasets), config.task, config.phantoms)
     yield from extra_cases(config.extra)
 

@@ -134,7 +134,7 @@ def predicted_labels(
     With `mirrored` a slice and its mirror image are averaged.
     """
     shares = predicted_shares(network, samples, config, place, mirrored=mirrored)
-    if config.task == "lung":
+    if config.task in ("lung", "effusion"):
         return (shares[:, 0] > THRESHOLD).to(torch.uint8)
     if config.task == "lung-infection":
         lung = (shares[:, 0] > THRESHOLD).to(torch.uint8)

@@ -20,7 +20,7 @@ def loss_of(logits: Tensor, labels: Tensor, knows_kinds: Tensor, task: Task) -> 
     logits = logits.float()
     if task == "lung-infection":
         return _bifurcated_loss(logits, labels)
-    return _lung_loss(logits, labels) if task == "lung" else _infection_loss(logits, labels, knows_kinds)
+    return _mask_loss(logits, labels) if task in ("lung", "effusion") else _infection_loss(logits, labels, knows_kinds)
 
 
 def balanced_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def median_frequency_weights(labels: Tensor, classes: int) -> Tensor:
     return weights
 
 
-def _lung_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def _mask_loss(logits: Tensor, labels: Tensor) -> Tensor:
     truth = (labels > 0).float()
     entropy = functional.binary_cross_entropy_with_logits(logits[:, 0], truth)
     return entropy + _dice_loss(torch.sigmoid(logits[:, 0]), truth)

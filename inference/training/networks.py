@@ -6,7 +6,7 @@ from inference.networks.slices import slice_network
 from inference.training.config import Task, TrainingConfig
 
 #: Logits by task: lung; background and two kinds; background and three kinds; lung and infection twice.
-OUTPUTS: dict[Task, int] = {"lung": 1, "infection": 3, "kinds": 4, "lung-infection": 3}
+OUTPUTS: dict[Task, int] = {"lung": 1, "infection": 3, "kinds": 4, "lung-infection": 3, "effusion": 1}
 
 
 def build_network(config: TrainingConfig) -> nn.Module:

@@ -85,13 +85,18 @@ def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float, effusio
 def truth_of(case: Case, task: Task) -> NDArray[np.uint8]:
     """What a network should find in a case, on the case's own grid: lung with its infection, or infection by label.
 
+    Effusion is no infection; only for `kinds` it is a label beside them, and for `effusion` the one there is.
     For `lung-infection`: 1 lung, 2 infected.
     """
     infection = np.zeros_like(case.lung) if case.infection is None else case.infection
     if task == "lung":
         return ((case.lung > 0) | (infection > 0)).astype(np.uint8)
+    if task == "effusion":
+        return (infection == InfectionLabel.EFFUSION).astype(np.uint8)
     if task == "lung-infection":
         return np.where(infection > 0, 2, case.lung > 0).astype(np.uint8)
+    if task == "infection":
+        return np.where(infection == InfectionLabel.EFFUSION, 0, infection).astype(np.uint8)
     return infection
 
 

@@ -1,0 +1,89 @@
+"""Pleural effusion as the default pipeline finds it: in CT of held-out patients with fluid laid into it and without."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inference.catalogue import DEFAULT_PIPELINE, pipeline_named
+from inference.geometry import Geometry
+from inference.io import Reading, SeriesHeader, SeriesKind, read_input
+from inference.labels import InfectionLabel
+from inference.metrics import Confusion
+from inference.phantom import Acquisition, PhantomPatient
+from inference.pipeline import analyse, load_segmenter
+from inference.progress import Progress
+from inference.training.config import TrainingConfig
+from inference.training.datasets import Case, real_cases
+from inference.training.effusions import with_effusion
+from inference.volume import Mask, Volume
+
+RESULT = Path(__file__).parent / "results" / "effusion.json"
+#: Of the fluid and of the phantoms; training uses others.
+SEED, PHANTOM_SEEDS = 71, (1, 2)
+PHANTOM_ML = (0.0, 40.0, 150.0)
+
+
+def evaluate_effusion(config: TrainingConfig, dry_scans: Sequence[Path]) -> dict[str, Any]:
+    """Measure the default pipeline on the test patients of `config`; writes and returns every row.
+
+    A row has the true and the found volume, and their overlap where fluid was laid. Lungs are found, not known.
+    `dry_scans` are scans of people without effusion.
+
+    Raises:
+        InferenceError: a scan cannot be read.
+    """
+    entry = pipeline_named(DEFAULT_PIPELINE)
+    segmenter = load_segmenter(entry, "auto")
+    rows = []
+    for name, reading, truth in _scans(config, dry_scans):
+        found = analyse(reading, entry, segmenter, Progress()).masks.infection
+        pair = (mask.labels == InfectionLabel.EFFUSION for mask in (found, truth))
+        row = {
+            "scan": name,
+            "true_ml": round(truth.volume_ml(InfectionLabel.EFFUSION), 1),
+            "found_ml": round(found.volume_ml(InfectionLabel.EFFUSION), 1),
+            "counts": list(astuple(Confusion.of(*pair))),
+        }
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+    result = {"version": entry.version, "sha256": entry.sha256, "scans": rows}
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def dice_of(row: dict[str, Any]) -> float | None:
+    """Dice of a row with fluid; None where there is none."""
+    return Confusion(*row["counts"]).metrics()["dice"] if row["true_ml"] else None
+
+
+def _scans(config: TrainingConfig, dry_scans: Iterable[Path]) -> Iterator[tuple[str, Reading, Mask]]:
+    rng = np.random.default_rng(SEED)
+    for case in real_cases(Path(config.datasets)):
+        # Single slices of many people are no scan.
+        if case.patient not in config.test or not case.is_stack:
+            continue
+        dry = replace(case, infection=np.zeros_like(case.lung))
+        for one in (dry, with_effusion(dry, rng)):
+            yield one.name, *_as_scan(one)
+    for seed in PHANTOM_SEEDS:
+        for effusion_ml in PHANTOM_ML:
+            acquisition = Acquisition(infected_ml=60.0, effusion_ml=effusion_ml, size=320, slices=90, noise_seed=seed)
+            scan = PhantomPatient(seed).scan(acquisition)
+            yield f"phantom-{seed}", _reading(scan.volume), scan.truth.infection
+    for path in dry_scans:
+        reading = read_input(path)
+        yield path.name, reading, Mask(np.zeros(reading.volume.hu.shape, np.uint8), reading.volume.geometry)
+
+
+def _as_scan(case: Case) -> tuple[Reading, Mask]:
+    geometry = Geometry(case.hu.shape, case.spacing_zyx_mm)
+    labels = case.infection if case.infection is not None else np.zeros_like(case.lung)
+    return _reading(Volume(case.hu, geometry)), Mask(labels, geometry)
+
+
+def _reading(volume: Volume) -> Reading:
+    return Reading(volume, SeriesHeader(SeriesKind.NIFTI, volume.geometry, ()), ())
