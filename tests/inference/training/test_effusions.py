@@ -13,6 +13,7 @@ from inference.training.config import TrainingConfig
 from inference.training.datasets import Case
 from inference.training.effusions import effusion_cases, with_effusion
 from inference.training.loop import fit
+from inference.training.samples import truth_of
 
 SIZE, SLICES = 96, 12
 
@@ -60,6 +61,15 @@ def test_a_case_without_lung_stays_dry() -> None:
     dry = with_effusion(replace(bare, lung=np.zeros_like(bare.lung)), np.random.default_rng(0))
     assert dry.infection is not None
     assert not dry.infection.any()
+
+
+def test_effusion_is_no_infection() -> None:
+    wet = with_effusion(chest("a", 1), np.random.default_rng(0))
+    assert wet.infection is not None
+    truths = {task: truth_of(wet, task) for task in ("infection", "effusion", "kinds")}
+    assert not truths["infection"].any()
+    assert np.array_equal(truths["effusion"], wet.infection > 0)
+    assert np.array_equal(truths["kinds"], wet.infection)
 
 
 def test_every_real_case_comes_dry_and_wet(datasets: Path) -> None:
