@@ -20,8 +20,14 @@ SOUGHT_EVERY_MM = 4.0
 BELOW_MM = 25.0
 #: Smaller collections are not reported.
 SMALLEST_ML = 5.0
-#: What is less dense is lung or fat, what is denser on the whole is no fluid.
-FLUID_HU, MEAN_FLUID_HU = (-120, 130), (-40.0, 60.0)
+#: Of a voxel, and of the middle voxel of a collection: what is less dense is lung or fat, what is denser is no fluid.
+FLUID_HU, USUAL_FLUID_HU = (-120, 130), (-40.0, 60.0)
+
+
+#: Ribs run aslant: over so many millimetres up and down they close the chest wall. Some archives clip bone at 150 HU.
+BARRIER_MM, BONE_HU = 16.0, 140
+#: Pixels of the network's grid: how near to lung fluid must begin, and how far it may reach into the barrier.
+TOUCHING_PIXELS, INTO_BARRIER_PIXELS = 2, 4
 
 
 class SliceEffusion:
@@ -38,7 +44,7 @@ class SliceEffusion:
             return found
         levels = _sought(shown, volume.geometry)
         shares = self._shares(volume, levels, on_progress)
-        self._drop_what_is_no_fluid(shares, volume, levels)
+        self._drop_what_is_no_fluid(shares, volume, lung, levels)
         if not (shares > self._threshold).any():
             return found
         for z in range(levels[0], levels[-1] + 1):
@@ -54,21 +60,41 @@ class SliceEffusion:
             on_progress(part.stop / len(levels))
         return torch.cat(parts)
 
-    def _drop_what_is_no_fluid(self, shares: Tensor, volume: Volume, levels: NDArray[np.intp]) -> None:
-        """Set to nothing what is too small, or not as dense as fluid, on the network's own grid."""
-        bodies, count = ndimage.label((shares > self._threshold).numpy())
+    def _drop_what_is_no_fluid(self, shares: Tensor, volume: Volume, lung: Mask, levels: NDArray[np.intp]) -> None:
+        """Set to nothing what lies outside the ribs, is too small, or not as dense as fluid, on the network's grid."""
+        hu = _shrunk(volume.hu[levels], shares.shape[1:])
+        near = _shrunk((lung.labels[levels] > 0).astype(np.int16), shares.shape[1:]) > 0
+        reach = int(BARRIER_MM / SOUGHT_EVERY_MM)
+        inside = within_ribs((shares > self._threshold).numpy(), hu > BONE_HU, near, reach)
+        shares[torch.from_numpy(~inside)] = 0.0
+        bodies, count = ndimage.label(inside)
         if not count:
             return
-        hu = _shrunk(volume.hu[levels], shares.shape[1:])
         numbers = np.arange(1, count + 1)
         sizes = ndimage.sum_labels(np.ones(bodies.shape, np.float32), bodies, numbers)
-        # Erosion keeps the borders, which are half lung, out of the mean.
-        inside = ndimage.binary_erosion(bodies > 0, np.ones((1, 3, 3), np.bool_))
-        means = ndimage.mean(hu, np.where(inside, bodies, 0), numbers)
+        # The median forgets the borders, which are half lung.
+        medians = ndimage.median(hu, bodies, numbers)
         grid_ml = volume.geometry.voxel_mm3 / 1000 * np.prod(volume.geometry.shape_zyx[1:]) / np.prod(shares.shape[1:])
         each_ml = grid_ml * (int(levels[1] - levels[0]) if len(levels) > 1 else 1)
-        kept = (sizes * each_ml >= SMALLEST_ML) & (means > MEAN_FLUID_HU[0]) & (means < MEAN_FLUID_HU[1])
+        kept = (sizes * each_ml >= SMALLEST_ML) & (medians > USUAL_FLUID_HU[0]) & (medians < USUAL_FLUID_HU[1])
         shares[torch.from_numpy(np.isin(bodies, numbers[~kept]))] = 0.0
+
+
+def within_ribs(
+    fluid: NDArray[np.bool_], bone: NDArray[np.bool_], lung: NDArray[np.bool_], reach: int
+) -> NDArray[np.bool_]:
+    """Fluid that can be reached from the lung without passing the ribs; what lies behind them is muscle.
+
+    All z, y, x on one grid; ribs of `reach` slices up and down count in each slice.
+    """
+    barrier = ndimage.maximum_filter1d(bone.astype(np.uint8), 2 * reach + 1, axis=0) > 0
+    in_plane = np.zeros((3, 3, 3), np.bool_)
+    in_plane[1] = ndimage.generate_binary_structure(2, 1)
+    beside_lung = ndimage.binary_dilation(lung, in_plane, iterations=TOUCHING_PIXELS)
+    # Up and down as well: below the lungs' base there may be fluid alone.
+    reached = ndimage.binary_propagation(fluid & ~barrier & beside_lung, mask=fluid & ~barrier)
+    # Ribs of other slices may stand where this one has fluid.
+    return np.asarray(ndimage.binary_dilation(reached, in_plane, iterations=INTO_BARRIER_PIXELS, mask=fluid))
 
 
 def load_effusion(part: dict[str, Any], file: dict[str, str], device: Device) -> SliceEffusion:

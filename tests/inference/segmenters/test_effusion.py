@@ -11,7 +11,7 @@ from inference.geometry import Geometry
 from inference.labels import InfectionLabel, LungLabel
 from inference.progress import OnProgress, ignore_progress
 from inference.segmenters.composed import WithEffusion
-from inference.segmenters.effusion import BELOW_MM, SOUGHT_EVERY_MM, SliceEffusion
+from inference.segmenters.effusion import BELOW_MM, SOUGHT_EVERY_MM, SliceEffusion, within_ribs
 from inference.segmenters.slices import SliceNetwork
 from inference.volume import Mask, Volume
 
@@ -76,6 +76,23 @@ def test_what_is_too_small_or_too_dense_is_not_reported(change: str) -> None:
     else:
         lung[:] = 0
     assert not found(hu, lung)[0].any()
+
+
+def test_muscle_behind_the_ribs_is_no_effusion() -> None:
+    """Ribs run aslant: no single slice shows a closed wall."""
+    fluid, lung = np.zeros((2, 24, 40, 40), np.bool_)
+    lung[:, 5:15] = True
+    fluid[:, 15:20] = True
+    fluid[:, 24:30] = True
+    bone = np.zeros_like(fluid)
+    for z in range(24):
+        bone[z, 21:23, (np.arange(40) + z) % 5 < 1] = True
+    # The wall is open to the side, but muscle does not begin at the lung.
+    kept = within_ribs(fluid, bone, lung, 4)
+    assert np.array_equal(kept, fluid & (np.arange(40)[:, None] < 20))
+    leaking = fluid.copy()
+    leaking[:, 20:24] = True
+    assert not within_ribs(leaking, bone, lung, 4)[:, 28:].any(), "not even where the network joins them"
 
 
 def test_it_stands_beside_the_infection() -> None:
