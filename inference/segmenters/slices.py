@@ -188,7 +188,8 @@ class SliceInfection:
     def _labels(self, shares: Tensor) -> NDArray[np.uint8]:
         if not self._kinds:
             return ((shares[:, -1] > self._threshold) * int(InfectionLabel.INFECTED)).to(torch.uint8).numpy()
-        kind = shares[:, 1:].argmax(dim=1) + 1
+        # The same as argmax(), many times as fast on a CPU.
+        kind = shares[:, 1:].max(dim=1).indices + 1
         found: NDArray[np.uint8] = (kind * (1 - shares[:, 0] > self._threshold)).to(torch.uint8).numpy()
         return found
 

@@ -188,7 +188,7 @@ def found_lobes(network: CtsUNet, hu: Field, person: LobeMap, place: Device) -> 
     found = torch.zeros_like(truth)
     for lobes in (RIGHT, LEFT):
         inside = (truth >= lobes[0]) & (truth <= lobes[-1])
-        found[inside] = shares[lobes[0] : lobes[-1] + 1].argmax(dim=0)[inside] + lobes[0]
+        found[inside] = shares[lobes[0] : lobes[-1] + 1].max(dim=0).indices[inside] + lobes[0]
     return found
 
 

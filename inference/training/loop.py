@@ -139,7 +139,7 @@ def predicted_labels(
     if config.task == "lung-infection":
         lung = (shares[:, 0] > THRESHOLD).to(torch.uint8)
         return torch.where(shares[:, -1] > THRESHOLD, torch.full_like(lung, 2), lung)
-    kind = shares[:, 1:].argmax(dim=1) + 1
+    kind = shares[:, 1:].max(dim=1).indices + 1
     return (kind * (shares[:, 0] < 1 - THRESHOLD)).to(torch.uint8)
 
 
