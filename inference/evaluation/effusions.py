@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from inference.catalogue import DEFAULT_PIPELINE, pipeline_named
+from inference.evaluation.held_out import bare_reading
 from inference.geometry import Geometry
-from inference.io import Reading, SeriesHeader, SeriesKind, read_input
+from inference.io import Reading, read_input
 from inference.labels import InfectionLabel
 from inference.metrics import Confusion
 from inference.phantom import Acquisition, PhantomPatient
@@ -73,7 +74,7 @@ def _scans(config: TrainingConfig, dry_scans: Iterable[Path]) -> Iterator[tuple[
         for effusion_ml in PHANTOM_ML:
             acquisition = Acquisition(infected_ml=60.0, effusion_ml=effusion_ml, size=320, slices=90, noise_seed=seed)
             scan = PhantomPatient(seed).scan(acquisition)
-            yield f"phantom-{seed}", _reading(scan.volume), scan.truth.infection
+            yield f"phantom-{seed}", bare_reading(scan.volume), scan.truth.infection
     for path in dry_scans:
         reading = read_input(path)
         yield path.name, reading, Mask(np.zeros(reading.volume.hu.shape, np.uint8), reading.volume.geometry)
@@ -82,8 +83,4 @@ def _scans(config: TrainingConfig, dry_scans: Iterable[Path]) -> Iterator[tuple[
 def _as_scan(case: Case) -> tuple[Reading, Mask]:
     geometry = Geometry(case.hu.shape, case.spacing_zyx_mm)
     labels = case.infection if case.infection is not None else np.zeros_like(case.lung)
-    return _reading(Volume(case.hu, geometry)), Mask(labels, geometry)
-
-
-def _reading(volume: Volume) -> Reading:
-    return Reading(volume, SeriesHeader(SeriesKind.NIFTI, volume.geometry, ()), ())
+    return bare_reading(Volume(case.hu, geometry)), Mask(labels, geometry)

@@ -58,8 +58,7 @@ def _measured(entry: PipelineEntry, cases: Sequence[Case]) -> dict[str, Any]:
     segmenter = load_segmenter(entry, "auto")
 
     def run(volume: Volume) -> Analysis:
-        header = SeriesHeader(SeriesKind.NIFTI, volume.geometry, ())
-        return analyse(Reading(volume, header, ()), entry, segmenter, Progress())
+        return analyse(bare_reading(volume), entry, segmenter, Progress())
 
     rows = [real_row(case, run) for case in cases]
     return {
@@ -70,6 +69,11 @@ def _measured(entry: PipelineEntry, cases: Sequence[Case]) -> dict[str, Any]:
         "summary_hu": summary_of([row for row in rows if row["is_hu"]]),
         "phantoms": _phantom_rows(run),
     }
+
+
+def bare_reading(volume: Volume) -> Reading:
+    """A volume as if it had been read, without anything said about it."""
+    return Reading(volume, SeriesHeader(SeriesKind.NIFTI, volume.geometry, ()), ())
 
 
 def real_row(case: Case, run: Run) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def real_row(case: Case, run: Run) -> dict[str, Any]:
         "is_hu": case.name.startswith("medseg"),
         "slices": len(case.hu),
         "counts": {name: list(astuple(confusion)) for name, confusion in counts.items()},
-        "hd95_mm": {name: _rounded(hd95_mm(*pairs[name], case.spacing_zyx_mm), 1) for name in ("lung", "infection")},
+        "hd95_mm": {name: rounded(hd95_mm(*pairs[name], case.spacing_zyx_mm), 1) for name in ("lung", "infection")},
         "poi_percent": round(analysis.measurements["poi_percent"], 3),
         "true_poi_percent": round(true_poi, 3),
     }
@@ -124,17 +128,18 @@ def summary_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     distances = [row["hd95_mm"]["infection"] for row in rows if row["hd95_mm"]["infection"] is not None]
     return {
         "cases": len(rows),
-        "lung_dice_mean": _rounded(mean_metric(rows, "lung", "dice")),
-        **{f"infection_{key}_mean": _rounded(mean_metric(rows, "infection", key)) for key in MEAN_METRICS},
-        "infection_dice_median": _rounded(float(np.median([metrics_of(row, "infection")["dice"] for row in rows]))),
-        "infection_dice_pooled": _rounded(pooled["dice"] if pooled else None),
-        "infection_hd95_mm_mean": _rounded(float(np.mean(distances)) if distances else None, 1),
-        "poir_r": _rounded(pearson_r(measured, true)),
-        "poir_mape_percent": _rounded(mape_percent(measured, true), 1),
+        "lung_dice_mean": rounded(mean_metric(rows, "lung", "dice")),
+        **{f"infection_{key}_mean": rounded(mean_metric(rows, "infection", key)) for key in MEAN_METRICS},
+        "infection_dice_median": rounded(float(np.median([metrics_of(row, "infection")["dice"] for row in rows]))),
+        "infection_dice_pooled": rounded(pooled["dice"] if pooled else None),
+        "infection_hd95_mm_mean": rounded(float(np.mean(distances)) if distances else None, 1),
+        "poir_r": rounded(pearson_r(measured, true)),
+        "poir_mape_percent": rounded(mape_percent(measured, true), 1),
     }
 
 
-def _rounded(value: float | None, decimals: int = 4) -> float | None:
+def rounded(value: float | None, decimals: int = 4) -> float | None:
+    """As results are stored and printed; None stays None."""
     return None if value is None else round(value, decimals)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from inference.catalogue import DEFAULT_PIPELINE, card_of
 from inference.evaluation import effusions, held_out, papers
-from inference.evaluation.held_out import LARGE_ENOUGH_ML, mean_metric, pooled_metrics, stored_results
+from inference.evaluation.held_out import LARGE_ENOUGH_ML, mean_metric, pooled_metrics, rounded, stored_results
 from inference.evaluation.plots import bland_altman, dice_boxes, roc_curve, threshold_curves
 from inference.training.export import write_card
 
@@ -152,7 +152,7 @@ def _kind(rows: Sequence[dict[str, Any]], kind: str) -> list[float | None]:
     shown = [row for row in rows if kind in row["counts"]]
     pooled = pooled_metrics(shown, kind)
     mean = mean_metric(shown, kind, "dice")
-    return [_rounded(pooled["dice"] if pooled else None), _rounded(mean)]
+    return [rounded(pooled["dice"] if pooled else None), rounded(mean)]
 
 
 def _beside_paper(results: Results, names: Sequence[str]) -> str:
@@ -266,17 +266,13 @@ def _effusion() -> list[str]:
         return []
     scans = json.loads(path.read_text())["scans"]
     wet, dry = ([scan for scan in scans if bool(scan["true_ml"]) is is_wet] for is_wet in (True, False))
-    rows = [[scan["scan"], scan["true_ml"], scan["found_ml"], _rounded(effusions.dice_of(scan))] for scan in wet]
+    rows = [[scan["scan"], scan["true_ml"], scan["found_ml"], rounded(effusions.dice_of(scan))] for scan in wet]
     return [
         EFFUSION_PROTOCOL,
         _table(["Scan", "True (ml)", "Found (ml)", "Dice"], rows),
         "Scans without effusion:\n",
         _table(["Scan", "Found (ml)"], [[scan["scan"], scan["found_ml"]] for scan in dry]),
     ]
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
 
 
 def _stored(pattern: str) -> list[dict[str, Any]]:

@@ -48,7 +48,8 @@ class SliceEffusion:
         if not (shares > self._threshold).any():
             return found
         for z in range(levels[0], levels[-1] + 1):
-            plane = enlarged(_between(shares, levels, z)[None, None], found.shape[1:])[0, 0]
+            coarse = _between(shares, (z - levels[0]) / _step(volume.geometry))
+            plane = enlarged(coarse[None, None], found.shape[1:])[0, 0]
             found[z] = plane.numpy() > self._threshold
             found[z] &= (volume.hu[z] > FLUID_HU[0]) & (volume.hu[z] < FLUID_HU[1]) & (lung.labels[z] == 0)
         return found
@@ -75,7 +76,7 @@ class SliceEffusion:
         # The median forgets the borders, which are half lung.
         medians = ndimage.median(hu, bodies, numbers)
         grid_ml = volume.geometry.voxel_mm3 / 1000 * np.prod(volume.geometry.shape_zyx[1:]) / np.prod(shares.shape[1:])
-        each_ml = grid_ml * (int(levels[1] - levels[0]) if len(levels) > 1 else 1)
+        each_ml = grid_ml * _step(volume.geometry)
         kept = (sizes * each_ml >= SMALLEST_ML) & (medians > USUAL_FLUID_HU[0]) & (medians < USUAL_FLUID_HU[1])
         shares[torch.from_numpy(np.isin(bodies, numbers[~kept]))] = 0.0
 
@@ -108,18 +109,19 @@ def load_effusion(part: dict[str, Any], file: dict[str, str], device: Device) ->
 
 def _sought(shown: NDArray[np.intp], geometry: Geometry) -> NDArray[np.intp]:
     """Slices to look at, evenly spaced, from below the lungs' base to their top."""
-    thickness = geometry.spacing_zyx_mm[0]
-    step = max(1, int(SOUGHT_EVERY_MM / thickness))
-    lowest = max(0, int(shown[0]) - round(BELOW_MM / thickness))
-    return np.arange(lowest, int(shown[-1]) + 1, step)
+    lowest = max(0, int(shown[0]) - round(BELOW_MM / geometry.spacing_zyx_mm[0]))
+    return np.arange(lowest, int(shown[-1]) + 1, _step(geometry))
 
 
-def _between(shares: Tensor, levels: NDArray[np.intp], z: int) -> Tensor:
-    """Shares of one slice, from the two slices around it that were looked at."""
-    step = int(levels[1] - levels[0]) if len(levels) > 1 else 1
-    place = (z - int(levels[0])) / step
+def _step(geometry: Geometry) -> int:
+    """How many slices on the next one to look at is."""
+    return min(max(1, int(SOUGHT_EVERY_MM / geometry.spacing_zyx_mm[0])), geometry.shape_zyx[0])
+
+
+def _between(shares: Tensor, place: float) -> Tensor:
+    """Shares of one slice, from the two around it that were looked at; `place` counts in those."""
     below = int(place)
-    above = min(below + 1, len(levels) - 1)
+    above = min(below + 1, len(shares) - 1)
     return torch.lerp(shares[below], shares[above], place - below)
 
 
