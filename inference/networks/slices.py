@@ -18,5 +18,5 @@ def slice_network(name: str, outputs: int, base_channels: int, slices: int = 1) 
     if name == "bifurcated":
         return Bifurcated(base_channels)
     if name == "pretrained-unet":
-        return PretrainedUNet(outputs)
+        return PretrainedUNet(outputs * slices, inputs=slices)
     return UNet(outputs * slices, base_channels, inputs=slices)

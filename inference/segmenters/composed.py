@@ -16,10 +16,12 @@ from inference.segmenters import InfectionFinder, LobeFinder, LungFinder
 from inference.volume import Mask, Volume
 
 #: Where each method of a model card lives. A module offers `load_lung`, `load_infection`, `load_lobes`,
-#: `load_effusion` or `load_candidates`, each called with the part, its file and the device.
+#: `load_effusion` or `load_candidates`, each called with the part, its file and the device. A part with several
+#: networks gets all files of the card.
 METHODS = {
     "thresholds": "inference.segmenters.hu_baseline",
     "slices": "inference.segmenters.slices",
+    "averaged-slices": "inference.segmenters.averaged",
     "fluid-slices": "inference.segmenters.effusion",
     "cubes": "inference.segmenters.cubes",
     "atlas": "inference.segmenters.atlas",
@@ -129,5 +131,6 @@ def load(name: str, device: str) -> Composed:
 
 def _finder(role: str, parts: dict[str, Any], files: dict[str, Any], device: Device) -> Any:
     """Load one part; only the modules that a pipeline needs are imported, some take seconds."""
-    module = importlib.import_module(METHODS[parts[role]["method"]])
-    return getattr(module, f"load_{role}")(parts[role], files.get(role), device)
+    part = parts[role]
+    module = importlib.import_module(METHODS[part["method"]])
+    return getattr(module, f"load_{role}")(part, files if "networks" in part else files.get(role), device)

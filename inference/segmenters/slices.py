@@ -34,13 +34,14 @@ class SliceNetwork:
         self._network, self._device = network, device
         self._is_exclusive, self._slices, self._mirrored = is_exclusive, slices, mirrored
 
-    def batches(self, planes: NDArray[np.int16]) -> Iterator[tuple[slice, Tensor]]:
+    def batches(self, planes: NDArray[np.int16], at_once: int = 0) -> Iterator[tuple[slice, Tensor]]:
         """Parts of a stack (n, y, x) with their shares (part, outputs, size, size), float32 on the CPU.
 
-        Memory does not grow with the stack. In 2.5D the masks that overlap on a slice are averaged.
+        Memory does not grow with the stack: `at_once` slices are looked at together, or as many as the device holds.
+        In 2.5D the masks that overlap on a slice are averaged.
         """
         count, reach = len(planes), self._slices // 2
-        at_once = self._device.batch(SLICE_MIB)
+        at_once = at_once or self.at_once
         for start in range(0, count, at_once):
             part = slice(start, min(start + at_once, count))
             centres = np.arange(max(0, start - reach), min(count, part.stop + reach))
@@ -60,6 +61,11 @@ class SliceNetwork:
         shares = logits.softmax(dim=1) if self._is_exclusive else logits.sigmoid()
         (gradient,) = torch.autograd.grad(shares[self._slices // 2, first_infected:].sum(), inputs)
         return gradient[0, self._slices // 2].abs().cpu()
+
+    @property
+    def at_once(self) -> int:
+        """Slices that the device holds together."""
+        return self._device.batch(SLICE_MIB)
 
     @property
     def reach(self) -> int:
@@ -112,6 +118,28 @@ class SliceNetwork:
         return logits
 
 
+class AveragedNetworks:
+    """Several networks that see the same slices; the mean of their shares errs less than each of them."""
+
+    def __init__(self, networks: Sequence[SliceNetwork]) -> None:
+        self._networks = networks
+
+    def batches(self, planes: NDArray[np.int16]) -> Iterator[tuple[slice, Tensor]]:
+        """As of one network."""
+        at_once = min(network.at_once for network in self._networks)
+        for found in zip(*(network.batches(planes, at_once) for network in self._networks), strict=True):
+            yield found[0][0], torch.stack([shares for _, shares in found]).mean(dim=0)
+
+    def score_gradient(self, planes: NDArray[np.int16], first_infected: int) -> Tensor:
+        """As of one network."""
+        return torch.stack([network.score_gradient(planes, first_infected) for network in self._networks]).mean(dim=0)
+
+    @property
+    def reach(self) -> int:
+        """Neighbours seen on either side of a slice, by each of them."""
+        return self._networks[0].reach
+
+
 class SliceLung:
     """Lung by a slice network, on whole slices. Its first output is lung."""
 
@@ -142,7 +170,13 @@ class SliceInfection:
     """
 
     def __init__(
-        self, network: SliceNetwork, threshold: float, *, kinds: bool, is_masked: bool, is_boxed: bool = True
+        self,
+        network: SliceNetwork | AveragedNetworks,
+        threshold: float,
+        *,
+        kinds: bool,
+        is_masked: bool,
+        is_boxed: bool = True,
     ) -> None:
         self._network, self._threshold = network, threshold
         self._kinds, self._is_masked, self._is_boxed = kinds, is_masked, is_boxed
@@ -214,9 +248,14 @@ def load_infection(part: dict[str, Any], file: dict[str, str], device: Device) -
     Raises:
         MissingWeights: the file is absent or not the one the model card names.
     """
-    knows_kinds = part["network"] != "bifurcated"
+    return infection_by(slice_network_of(part, file, device), part)
+
+
+def infection_by(network: SliceNetwork | AveragedNetworks, part: dict[str, Any]) -> SliceInfection:
+    """The infection finder that a model card's part describes, with its network."""
+    knows_kinds = part.get("network") != "bifurcated"
     return SliceInfection(
-        slice_network_of(part, file, device),
+        network,
         part["threshold"],
         kinds=knows_kinds,
         is_masked=part.get("masked", False),

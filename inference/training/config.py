@@ -63,6 +63,8 @@ class TrainingConfig:
     effusion_weight: float = 1.0
     #: Tested as the mean of a slice and its mirror image.
     mirrored_test: bool = False
+    #: `crossval` takes the threshold that is best on each fold's validation patients, not 0.5.
+    chooses_threshold: bool = False
     folds: int = field(default=5)
 
 

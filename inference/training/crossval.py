@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,23 @@ from inference.preprocess.slices import lung_box
 from inference.training.config import Task, TrainingConfig
 from inference.training.datasets import Case, beside_cases, cases_of, synthetic_cases
 from inference.training.layouts import extra_cases
-from inference.training.loop import best_network, fit, predicted_labels
+from inference.training.loop import THRESHOLD, best_network, dice_by_threshold, fit, labels_of, predicted_shares
 from inference.training.networks import OUTPUTS
 from inference.training.samples import Samples, samples_of, truth_of
 
 #: Confusion of each label of a case; "any" is everything marked.
 Counts = dict[str, Confusion]
 DECIMALS = 4
+
+
+@dataclass(slots=True)
+class Fold:
+    """What one fold's networks did for the cases they had not seen."""
+
+    counts: dict[str, Counts] = field(default_factory=dict)
+    threshold: float = THRESHOLD
+    #: Dice of everything marked, by case and threshold, on the networks' own grid.
+    dice_by_threshold: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, Any]:
@@ -35,24 +45,24 @@ def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, An
     np.random.default_rng(config.seed).shuffle(patients)
     place = pick_device(device)
     guests = _beside(config)
-    counts: dict[str, Counts] = {}
-    folds = []
+    folds: list[Fold] = []
     for fold in range(config.folds):
         tested = patients[fold :: config.folds]
         # Half of the next fold chooses the checkpoint: about 70, 10 and 20 % of the patients with five folds.
         validated = patients[(fold + 1) % config.folds :: config.folds][::2]
-        tested_here = _tested(config, fold, cases, tested, validated, place, guests)
-        counts.update(tested_here)
-        folds.append(_pooled(list(tested_here.values())))
+        folds.append(_tested(config, fold, cases, tested, validated, place, guests))
+    counts = {case: own for fold in folds for case, own in fold.counts.items()}
     result = {
         "name": config.name,
         "network": config.network,
         "loss": config.loss,
         "steps": config.steps,
-        "folds": folds,
+        "folds": [_pooled(list(fold.counts.values())) for fold in folds],
+        "thresholds": [fold.threshold for fold in folds],
         "pooled": _pooled(list(counts.values())),
         "mean": _mean(list(counts.values())),
         "dice": {case: round(_dice(c["any"]), DECIMALS) for case, c in sorted(counts.items())},
+        "dice_by_threshold": {case: own for fold in folds for case, own in sorted(fold.dice_by_threshold.items())},
         "lung_pixels": {case.name: int(truth_of(case, "lung").sum()) for case in cases if case.name in counts},
         "infected_pixels": {
             case: {"found": c["any"].tp + c["any"].fp, "true": c["any"].tp + c["any"].fn}
@@ -71,26 +81,42 @@ def _tested(
     validated: Sequence[str],
     place: Device,
     guests: Samples | None,
-) -> dict[str, Counts]:
-    """Train one fold; confusion by tested case."""
+) -> Fold:
+    """Train and test one fold."""
     training = [case for case in cases if case.patient not in {*tested, *validated}]
     validation = [case for case in cases if case.patient in validated]
     part = replace(config, name=f"{config.name}-fold{fold}")
     fit(part, [*training, *synthetic_cases(config.phantoms)], validation, place, guests)
     network = best_network(part, place)
-    counts: dict[str, Counts] = {}
+
+    def shares_in(some: list[Case]) -> tuple[Tensor, Samples]:
+        samples = samples_of(some, config.task, 1.0)
+        return predicted_shares(network, samples, config, place, mirrored=config.mirrored_test), samples
+
+    result = Fold()
+    if config.chooses_threshold:
+        shares, samples = shares_in(validation)
+        result.threshold = best_threshold(shares, samples.labels, config.task)
     for case in cases:
         if case.patient not in tested or (config.task != "lung" and case.infection is None):
             continue
-        samples = samples_of([case], config.task, 1.0)
-        labels = predicted_labels(network, samples, config, place, mirrored=config.mirrored_test)
-        found = _on_grid(labels, case, config.task)
+        shares, samples = shares_in([case])
+        dice = dice_by_threshold(shares, samples.labels, config.task)
+        result.dice_by_threshold[case.name] = {str(key): round(value, DECIMALS) for key, value in dice.items()}
+        found = _on_grid(labels_of(shares, config.task, result.threshold), case, config.task)
         truth = truth_of(case, config.task)
-        counts[case.name] = {"any": Confusion.of(found > 0, truth > 0)}
+        counts = {"any": Confusion.of(found > 0, truth > 0)}
         if case.knows_kinds and config.task != "lung":
             for label in range(1, OUTPUTS[config.task]):
-                counts[case.name][InfectionLabel(label).name.lower()] = Confusion.of(found == label, truth == label)
-    return counts
+                counts[InfectionLabel(label).name.lower()] = Confusion.of(found == label, truth == label)
+        result.counts[case.name] = counts
+    return result
+
+
+def best_threshold(shares: Tensor, truth: Tensor, task: Task) -> float:
+    """Of `THRESHOLDS` the one with the best pooled Dice: shares (n, outputs, h, w), labels (n, h, w)."""
+    dice = dice_by_threshold(shares, truth, task)
+    return max(dice, key=lambda threshold: dice[threshold])
 
 
 def _beside(config: TrainingConfig) -> Samples | None:

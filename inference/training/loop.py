@@ -53,9 +53,7 @@ def _store_threshold(config: TrainingConfig, validation: list[Case], place: Devi
     """Choose the probability from which on a pixel is infected, on validation slices (Yazdekhasty et al.)."""
     network = best_network(config, place)
     samples = samples_of(validation, config.task, config.phantom_weight)
-    shares = predicted_shares(network, samples, config, place)[:, -1]
-    infected = samples.labels >= INFECTED
-    dice = {threshold: dice_of(shares > threshold, infected) for threshold in THRESHOLDS}
+    dice = dice_by_threshold(predicted_shares(network, samples, config, place), samples.labels, config.task)
     best = max(dice, key=lambda threshold: dice[threshold])
     content = {"threshold": best, "dice": {str(threshold): round(value, 4) for threshold, value in dice.items()}}
     (Path(config.out) / f"{config.name}-threshold.json").write_text(json.dumps(content, indent=1) + "\n")
@@ -126,27 +124,27 @@ class SliceFit(Fit):
         return validation_dice(network, self._held_back, self.config, self.place)
 
 
-def predicted_labels(
-    network: nn.Module, samples: Samples, config: TrainingConfig, place: Device, *, mirrored: bool = False
-) -> Tensor:
-    """Labels (n, h, w) uint8 that a network gives: lung 0/1, else the likeliest kind where infection is likelier.
+def labels_of(shares: Tensor, task: Task, threshold: float = THRESHOLD) -> Tensor:
+    """Labels (n, h, w) uint8 of shares (n, outputs, h, w).
 
-    With `mirrored` a slice and its mirror image are averaged.
+    Lung and effusion 0/1; for `lung-infection` lung 1 and infection 2; else the likeliest kind where infection is.
     """
-    shares = predicted_shares(network, samples, config, place, mirrored=mirrored)
-    if config.task in ("lung", "effusion"):
-        return (shares[:, 0] > THRESHOLD).to(torch.uint8)
-    if config.task == "lung-infection":
-        lung = (shares[:, 0] > THRESHOLD).to(torch.uint8)
-        return torch.where(shares[:, -1] > THRESHOLD, torch.full_like(lung, 2), lung)
+    if task in ("lung", "effusion"):
+        return (shares[:, 0] > threshold).to(torch.uint8)
+    if task == "lung-infection":
+        lung = (shares[:, 0] > threshold).to(torch.uint8)
+        return torch.where(shares[:, -1] > threshold, torch.full_like(lung, 2), lung)
     kind = shares[:, 1:].max(dim=1).indices + 1
-    return (kind * (shares[:, 0] < 1 - THRESHOLD)).to(torch.uint8)
+    return (kind * (shares[:, 0] < 1 - threshold)).to(torch.uint8)
 
 
 def predicted_shares(
     network: nn.Module, samples: Samples, config: TrainingConfig, place: Device, *, mirrored: bool = False
 ) -> Tensor:
-    """Shares (n, outputs, h, w) float16 of each pixel; in 2.5D the mean of the masks that overlap on a slice."""
+    """Shares (n, outputs, h, w) float16 of each pixel; in 2.5D the mean of the masks that overlap on a slice.
+
+    With `mirrored` a slice and its mirror image are averaged.
+    """
     network.eval()
     outputs = OUTPUTS[config.task]
     sums = torch.zeros(len(samples.hu), outputs, *samples.hu.shape[1:], dtype=torch.float16)
@@ -177,8 +175,20 @@ def _logits(network: nn.Module, inputs: Tensor, place: Device) -> Tensor:
 
 def validation_dice(network: nn.Module, samples: Samples, config: TrainingConfig, place: Device) -> float:
     """Dice of everything marked (for `lung-infection`: of the infection), pooled over the slices held back."""
-    lowest = INFECTED if config.task == "lung-infection" else 1
-    return dice_of(predicted_labels(network, samples, config, place) >= lowest, samples.labels >= lowest)
+    labels = labels_of(predicted_shares(network, samples, config, place), config.task)
+    lowest = _lowest_marked(config.task)
+    return dice_of(labels >= lowest, samples.labels >= lowest)
+
+
+def dice_by_threshold(shares: Tensor, truth: Tensor, task: Task) -> dict[float, float]:
+    """Pooled Dice of everything marked at each of `THRESHOLDS`: shares (n, outputs, h, w), labels (n, h, w)."""
+    lowest = _lowest_marked(task)
+    marked = truth >= lowest
+    return {threshold: dice_of(labels_of(shares, task, threshold) >= lowest, marked) for threshold in THRESHOLDS}
+
+
+def _lowest_marked(task: Task) -> int:
+    return INFECTED if task == "lung-infection" else 1
 
 
 def dice_of(found: Tensor, truth: Tensor) -> float:

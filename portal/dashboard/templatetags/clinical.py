@@ -9,6 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.jobs.models import InferenceJob, JobState
 from portal.scans.growth import Change, Qualifier
 from portal.scans.said import said as said_in_language
 from portal.scans.wording import QUALIFIER_TEXT, change_sentence, format_hours, format_ml, format_number
@@ -25,6 +26,16 @@ STATE_NAMES = {
     "succeeded": gettext_lazy("Done"),
     "failed": gettext_lazy("Failed"),
     "cancelled": gettext_lazy("Cancelled"),
+}
+#: Those of `frontend/src/shared/jobs.ts`, which writes them again when a job goes on.
+STAGE_NAMES = {
+    "reading": gettext_lazy("Reading slices"),
+    "lungs": gettext_lazy("Finding the lungs"),
+    "lobes": gettext_lazy("Dividing lobes"),
+    "infection": gettext_lazy("Finding infection"),
+    "measuring": gettext_lazy("Measuring"),
+    "writing": gettext_lazy("Storing the result"),
+    "registering": gettext_lazy("Matching anatomy"),
 }
 
 
@@ -101,9 +112,14 @@ def qualifier_text(qualifier: Qualifier) -> str:
 
 
 @register.filter
-def state_name(state: str) -> str:
-    """A job's state in words."""
-    return str(STATE_NAMES.get(state, state))
+def job_text(job: InferenceJob | Missing) -> str:
+    """Where a job stands: a bare share beside a volume would read as growth."""
+    if not job:
+        return ""
+    if job.state == JobState.RUNNING:
+        stage = STAGE_NAMES.get(job.stage) or _("Starting")
+        return f"{stage} · {job.percent} %"
+    return str(STATE_NAMES.get(job.state, job.state))
 
 
 @register.filter

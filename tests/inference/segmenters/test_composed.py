@@ -18,7 +18,7 @@ from inference.progress import OnProgress, ignore_progress
 from inference.segmenters.composed import Composed, Filtered
 from inference.segmenters.cubes import CubeFinder
 from inference.segmenters.lobes import NetworkLobes
-from inference.segmenters.slices import SliceInfection, SliceNetwork
+from inference.segmenters.slices import AveragedNetworks, SliceInfection, SliceNetwork
 from inference.volume import Mask, Volume
 
 
@@ -32,6 +32,13 @@ class MiddleAndNeighbours(nn.Module):
     def forward(self, slices: torch.Tensor) -> torch.Tensor:
         means = slices.mean(dim=(2, 3), keepdim=True).clamp(1e-4, 1 - 1e-4)
         return torch.logit(means).expand(-1, -1, *slices.shape[2:])
+
+
+class Certain(nn.Module):
+    """Everything is found, whatever is seen."""
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        return 0 * slices + 20.0
 
 
 def test_in_25d_every_slice_gets_its_own_masks_across_batches() -> None:
@@ -56,6 +63,21 @@ def test_the_mirror_image_is_heard_too() -> None:
     network = SliceNetwork(LeftHalf(), pick_device("cpu"), is_exclusive=False, mirrored=True)
     ((_, shares),) = network.batches(planes)
     assert torch.allclose(shares, torch.full_like(shares, 0.5), atol=0.01)
+
+
+def test_several_networks_are_averaged_slice_by_slice() -> None:
+    levels = np.linspace(-1000, 400, CPU_BATCH + 3)
+    planes = np.repeat(levels, 256 * 256).reshape(-1, 256, 256).astype(np.int16)
+    cpu = pick_device("cpu")
+    networks = [
+        SliceNetwork(network, cpu, is_exclusive=False, slices=3) for network in (MiddleAndNeighbours(), Certain())
+    ]
+    averaged = AveragedNetworks(networks)
+    found, alone = (torch.cat([shares for _, shares in asked.batches(planes)]) for asked in (averaged, networks[0]))
+    assert torch.allclose(found, (alone + 1) / 2, atol=0.01)
+    gradient = averaged.score_gradient(planes[:3], 0)
+    assert torch.allclose(gradient, networks[0].score_gradient(planes[:3], 0) / 2)
+    assert gradient.max() > 0
 
 
 def test_a_full_gpu_gets_less_at_a_time_and_last_the_cpu_takes_over() -> None:

@@ -108,6 +108,24 @@ def test_cross_validation_tests_every_patient_once(config: TrainingConfig, monke
     assert (Path(config.out) / "tiny-crossval.json").exists()
 
 
+def test_cross_validation_may_take_the_threshold_of_the_validation_patients(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [disk_case(name, seed) for seed, name in enumerate("abcdef")]
+    monkeypatch.setattr(crossval, "cases_of", lambda *_: iter(cases))
+    monkeypatch.setattr(crossval, "best_threshold", lambda *_: 0.9)
+    chooses = replace(config, datasets="anywhere", folds=2, steps=2, validate_every=2, chooses_threshold=True)
+    result = crossval.cross_validate(chooses, "cpu")
+    assert result["thresholds"] == [0.9, 0.9]
+    assert result["dice"]["a"] == pytest.approx(result["dice_by_threshold"]["a"]["0.9"], abs=0.02)
+
+
+def test_the_best_threshold_is_the_one_with_the_best_dice() -> None:
+    shares = torch.tensor([[0.1, 0.9], [0.35, 0.65], [0.6, 0.4]])[:, :, None, None]
+    truth = torch.tensor([1, 0, 0])[:, None, None]
+    assert crossval.best_threshold(shares, truth, "infection") == pytest.approx(0.65)
+
+
 def test_the_bifurcated_networks_threshold_is_chosen_on_validation_slices(
     config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from inference.catalogue import catalogue
+from portal.jobs.models import InferenceJob, JobState
 from portal.patients.models import CareTeam, Patient
 from portal.scans.files import volume_key
 from portal.scans.models import Scan
@@ -45,6 +46,19 @@ def test_the_worklist_costs_the_same_for_many_patients(
     with django_assert_max_num_queries(14):
         page = as_clinician.get(reverse("worklist"))
     assert page.content.count(b"<tr") == 10
+
+
+def test_a_running_job_says_what_it_does_so_that_its_share_is_not_taken_for_growth(
+    as_clinician, patient, clinician
+) -> None:
+    job = InferenceJob.objects.create(
+        scan=make_scan(patient, clinician), pipeline="unet2d", requested_by=clinician, state=JobState.RUNNING
+    )
+    shown = ("Starting · 0 %", "Finding infection · 78 %")
+    for stage, percent, text in zip(("", "infection"), (0, 78), shown, strict=True):
+        InferenceJob.objects.filter(pk=job.pk).update(stage=stage, percent=percent)
+        for page in (reverse("worklist"), reverse("ward"), reverse("patient", args=[patient.pk])):
+            assert text in as_clinician.get(page).content.decode()
 
 
 def test_search_finds_by_name_and_number_and_says_so_when_not(as_clinician, patient) -> None:
