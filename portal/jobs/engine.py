@@ -21,6 +21,8 @@ from portal.jobs.runner import remove_leftovers, run
 
 logger = logging.getLogger(__name__)
 
+#: A task that has not ended so long after it was told to is told again.
+INSIST_SECONDS = 2.0
 #: Signs of life older than this are forgotten.
 FORGET_WORKERS_AFTER = timedelta(days=1)
 
@@ -44,10 +46,7 @@ class Engine:
             except (Error, OSError) as error:
                 logger.warning("database or storage does not answer (%s); trying again at the next sweep", error)
             await self._bell.wait(settings.INFERENCE_SWEEP_SECONDS)
-        unfinished = [chores, *self._running]
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        await _ended({chores, *self._running})
 
     def stop(self) -> None:
         """End the loop soon."""
@@ -84,10 +83,21 @@ class Engine:
     def _start(self, job: InferenceJob) -> None:
         task = asyncio.create_task(run(job), name=f"job {job.pk}")
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._job_ended)
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _job_ended(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s ended badly", task.get_name(), exc_info=error)
         self._bell.ring()
+
+
+async def _ended(tasks: "set[asyncio.Task[None]]") -> None:
+    """Cancel tasks and wait until they have ended.
+
+    asgiref loses a cancellation that arrives while a function in its thread waits for a coroutine that then ends well.
+    """
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=INSIST_SECONDS)

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -107,6 +108,26 @@ def test_stopping_hands_the_running_job_back_without_charging_an_attempt(job, mo
     while_serving(story)
     job.refresh_from_db()
     assert (job.state, job.attempts, job.owner) == (JobState.QUEUED, 0, "")
+
+
+def heed_no_cancellation() -> None:
+    """A chore like those that tell browsers: what it waits for may end well although it was cancelled."""
+
+    async def story() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(10 * PATIENCE_SECONDS)
+
+    async_to_sync(story)()
+
+
+def test_a_worker_stops_although_a_chore_loses_its_cancellation(db, settings) -> None:
+    settings.WORKER_CHORES = [f"{__name__}.heed_no_cancellation"]
+    settings.INFERENCE_SWEEP_SECONDS = 10 * PATIENCE_SECONDS
+
+    async def story(engine: Engine, bell: Bell) -> None:
+        await asyncio.sleep(0.5)
+
+    while_serving(story)
 
 
 def test_a_database_that_goes_away_does_not_end_the_worker(job, monkeypatch) -> None:
