@@ -137,9 +137,10 @@ def _parser() -> argparse.ArgumentParser:
     thresholds.add_argument("config", type=Path, help="its test patients are left out")
     thresholds.set_defaults(handler="inference.commands.report:thresholds")
 
-    lobes = commands.add_parser("lobes-evaluation", help="measure lobes by network and atlas on held-out lobe maps")
+    lobes = commands.add_parser("lobes-evaluation", help="measure lobes by networks and atlas on held-out lobe maps")
     lobes.add_argument("config", type=Path)
     lobes.add_argument("checkpoint", type=Path, help="of the network: .pt or .safetensors")
+    lobes.add_argument("--fissures", type=Path, nargs=2, required=True, metavar=("CONFIG", "CHECKPOINT"))
     lobes.add_argument("--scan", type=Path, help="CT whose infected lobes radiologists marked slice by slice")
     lobes.add_argument("--marked", type=Path, help="their marks as CSV: slice_from_head and a column a lobe")
     lobes.add_argument("--beside", type=Path, action="append", default=[], help="another CT for the picture")

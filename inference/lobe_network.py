@@ -1,14 +1,15 @@
 """Lobes from fissures: CTSU-Net over the box of the lungs, tile by tile, each tile beside the view of the whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.device import Device
 from inference.networks.ctsunet import LOBE_CLASSES, CtsUNet, shares_of
 from inference.preprocess.lobe_grid import FINE_ZYX, coarse
+from inference.random_walk import walked
 
 #: Crops of the second stage; tiles lie half a crop apart.
 PATCH_ZYX = (64, 48, 64)
@@ -64,3 +65,24 @@ def _bump() -> Tensor:
     """Weight of a tile's voxels: the middle knows more than the edges."""
     lines = [1 - torch.linspace(-1, 1, edge + 2)[1:-1].abs() for edge in PATCH_ZYX]
     return lines[0][:, None, None] * lines[1][None, :, None] * lines[2][None, None, :] + 1e-3
+
+
+def fissure_shares(network: nn.Module, fine: Tensor, device: Device) -> Tensor:
+    """Share 0..1 to which each voxel (z, y, x) of the scan on the fine grid is a fissure."""
+    with torch.inference_mode(), device.autocast():
+        logits: Tensor = network(_laid(fine[None, None].to(device.torch_device)))
+    return logits[0, 0].float().sigmoid().cpu()
+
+
+def shares_of_side(shares: Tensor, lobes: Sequence[int], inside: Tensor, fissures: Tensor | None) -> Tensor:
+    """Shares (lobes, z, y, x) of one lung's lobes, which sum to 1.
+
+    Args:
+        shares: (6, z, y, x) of background and lobes.
+        lobes: labels of the lung's lobes.
+        inside: (z, y, x) bool, the lung.
+        fissures: (z, y, x) 0..1, up to which the lobes are led; None leaves them as the network saw them.
+    """
+    own = shares[list(lobes)]
+    own = own / own.sum(dim=0).clamp(min=1e-3)
+    return own if fissures is None else walked(own, fissures, inside)

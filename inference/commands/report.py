@@ -24,7 +24,8 @@ def thresholds(options: argparse.Namespace) -> None:
 
 def lobes(options: argparse.Namespace) -> None:
     """Measure and store."""
-    result = evaluate_lobes(read_config(options.config), options.checkpoint)
+    config, checkpoint = options.fissures
+    result = evaluate_lobes(read_config(options.config), options.checkpoint, (read_config(config), checkpoint))
     if options.scan and options.marked:
         result = add_marked_scan(options.scan, options.marked)
     if options.draw:

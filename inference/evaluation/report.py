@@ -8,6 +8,7 @@ from typing import Any
 from inference.catalogue import DEFAULT_PIPELINE, card_of
 from inference.evaluation import effusions, held_out, papers
 from inference.evaluation.held_out import LARGE_ENOUGH_ML, mean_metric, pooled_metrics, rounded, stored_results
+from inference.evaluation.lobes import METHODS as LOBE_METHODS
 from inference.evaluation.plots import bland_altman, dice_boxes, roc_curve, threshold_curves
 from inference.training.export import write_card
 
@@ -62,8 +63,8 @@ training, a slice of his other scans. Dice within the box around the lungs, at a
 configuration says so, at the one that is best on each fold's validation patients.
 """
 LOBE_PROTOCOL = """\
-Synthetic CT around lobe maps of people who trained neither method (`inference/training/synthetic_ct.py`), on a grid of
-about 2 mm, within the maps' own lungs. The paper's figures are on real CT of COVID-19 patients.
+Synthetic CT around lobe maps of people who trained none of the methods (`inference/training/synthetic_ct.py`), on a
+grid of about 2 mm, within the maps' own lungs. The paper's figures are on real CT of COVID-19 patients.
 """
 EFFUSION_PROTOCOL = """\
 ## Pleural effusion
@@ -236,17 +237,17 @@ def _ma() -> list[str]:
 
 
 def _lobes() -> list[str]:
-    """Lobes by network and atlas; nothing while none is stored."""
+    """Lobes by networks and atlas; nothing while none is stored."""
     path = held_out.RESULTS.parent / "lobes.json"
     if not path.exists():
         return []
     found = json.loads(path.read_text())
-    head = ["Lobe IoU", "ctsunet", "Atlas", "Paper"]
+    methods = [found[method] for method in LOBE_METHODS]
+    head = ["Lobe IoU", "ctsunet", "ctsunet up to fissures (lungtrend)", "Atlas", "Paper"]
     rows = [
-        [lobe, found["network"]["iou"][lobe], found["atlas"]["iou"][lobe], figure]
-        for lobe, figure in papers.LOBES["iou"].items()
+        [lobe, *(method["iou"][lobe] for method in methods), figure] for lobe, figure in papers.LOBES["iou"].items()
     ]
-    rows.append(["HD95 (mm)", found["network"]["hd95_mm"], found["atlas"]["hd95_mm"], papers.LOBES["hd95_mm"]])
+    rows.append(["HD95 (mm)", *(method["hd95_mm"] for method in methods), papers.LOBES["hd95_mm"]])
     parts = [LOBE_PROTOCOL, f"Maps: {', '.join(found['maps'])}.\n", _table(head, rows)]
     if "patient" in found:
         marked = [[name, *figures.values()] for name, figures in found["patient"].items()]

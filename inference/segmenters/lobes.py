@@ -1,17 +1,20 @@
-"""Lobes by CTSU-Net, with a note where they are doubtful."""
+"""Lobes by CTSU-Net, perhaps led up to the fissures, with a note where they are doubtful."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.device import Device
-from inference.lobe_network import lobe_shares
+from inference.labels import LobeLabel
+from inference.lobe_network import fissure_shares, lobe_shares, shares_of_side
 from inference.lobes import LOBES_OF
 from inference.networks.ctsunet import CtsUNet
+from inference.networks.fissures import fissure_network
 from inference.preprocess.lobe_grid import grid_box, on_grid
 from inference.quality import QualityNote
 from inference.segmenters.weights import verified_weights
@@ -22,13 +25,15 @@ SURE_SHARE = 0.75
 SMALLEST_SHARE_OF_LUNG = 0.02
 #: Slices thicker than this hardly show fissures.
 THICK_MM = 4.0
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class NetworkLobes:
     """Lobes by CTSU-Net; every lung voxel gets the likeliest lobe of its own side."""
 
-    def __init__(self, network: CtsUNet, device: Device) -> None:
-        self._network, self._device = network, device
+    def __init__(self, network: CtsUNet, device: Device, fissures: nn.Module | None = None) -> None:
+        """With a network for `fissures`, lobes end where it sees some."""
+        self._network, self._device, self._fissures = network, device, fissures
 
     def find_lobes(self, volume: Volume, lung: Mask) -> tuple[Mask, tuple[QualityNote, ...]]:
         """Lobes, and a note that names those of which the network is not sure."""
@@ -36,16 +41,25 @@ class NetworkLobes:
         labels = np.zeros_like(lung.labels)
         if box is None:
             return Mask(labels, lung.geometry), ()
-        shares = lobe_shares(self._network, on_grid(volume.hu, box), self._device)
+        scan = on_grid(volume.hu, box)
+        shares = lobe_shares(self._network, scan, self._device)
+        walls = None if self._fissures is None else fissure_shares(self._fissures, scan, self._device)
         target, side_of = labels[box], lung.labels[box]
+        on_nodes = _at_nodes(side_of, shares.shape[1:])
         certainty: dict[str, float] = {}
         for side, lobes in LOBES_OF.items():
-            own = shares[list(lobes)]
-            own = own / own.sum(dim=0).clamp(min=1e-3)
+            inside = torch.from_numpy(on_nodes == side)
+            own = shares_of_side(shares, lobes, inside, walls)
             _paint(target, side_of == side, own, np.asarray(lobes, np.uint8))
-            certainty.update(_certainty(target, side_of == side, own, lobes))
+            certainty.update(_certainty(target, inside, own, lobes))
         doubtful = sorted(name for name, share in certainty.items() if share < SURE_SHARE)
         return Mask(labels, lung.geometry), _notes(doubtful, volume.geometry.spacing_zyx_mm[0])
+
+
+def _at_nodes(labels: NDArray[np.uint8], nodes_zyx: Sequence[int]) -> NDArray[np.uint8]:
+    """Labels of the box at the middles of the grid's voxels."""
+    places = [((np.arange(n) + 0.5) / n * m).astype(int) for n, m in zip(nodes_zyx, labels.shape, strict=True)]
+    return labels[np.ix_(*places)]
 
 
 def _paint(target: NDArray[np.uint8], inside: NDArray[np.bool_], own: Tensor, names: NDArray[np.uint8]) -> None:
@@ -65,21 +79,15 @@ def _plane(own: Tensor, z: int, shape: tuple[int, ...]) -> Tensor:
     return functional.interpolate(plane[None], size=shape[1:], mode="bilinear", align_corners=False)[0]
 
 
-def _certainty(
-    target: NDArray[np.uint8], inside: NDArray[np.bool_], own: Tensor, lobes: tuple[int, ...]
-) -> dict[str, float]:
+def _certainty(target: NDArray[np.uint8], lung: Tensor, own: Tensor, lobes: tuple[LobeLabel, ...]) -> dict[str, float]:
     """Mean share of each lobe over the voxels that carry it, 0 where it is too small to be true."""
-    size = own.shape[1:]
-    places = [((np.arange(n) + 0.5) / n * m).astype(int) for n, m in zip(size, target.shape, strict=True)]
-    grid = np.ix_(*places)
-    coarse, lung = torch.from_numpy(target[grid]), torch.from_numpy(inside[grid])
+    coarse = torch.from_numpy(_at_nodes(target, lung.shape))
     total = max(1, int(lung.sum()))
     result = {}
     for number, lobe in enumerate(lobes):
         voxels = lung & (coarse == int(lobe))
-        name = getattr(lobe, "name", str(lobe))
         is_there = int(voxels.sum()) >= SMALLEST_SHARE_OF_LUNG * total
-        result[name] = float(own[number][voxels].mean()) if is_there else 0.0
+        result[lobe.name] = float(own[number][voxels].mean()) if is_there else 0.0
     return result
 
 
@@ -94,14 +102,22 @@ def _notes(doubtful: list[str], thickness_mm: float) -> tuple[QualityNote, ...]:
     return tuple(notes)
 
 
-def load_lobes(part: dict[str, Any], file: dict[str, str], device: Device) -> NetworkLobes:
-    """CTSU-Net as shipped.
+def load_lobes(part: dict[str, Any], files: dict[str, Any], device: Device) -> NetworkLobes:
+    """CTSU-Net as shipped, alone or with the network for fissures, as the card's part says.
 
     Raises:
-        MissingWeights: the file is absent or not the one the model card names.
+        MissingWeights: a file is absent or not the one the model card names.
     """
-    network = CtsUNet(part["width"])
+    if "networks" not in part:
+        return NetworkLobes(_ready(CtsUNet(part["width"]), files, device), device)
+    parts = part["networks"]
+    network = _ready(CtsUNet(parts["lobes"]["width"]), files["lobes"], device)
+    fissures = _ready(fissure_network(parts["fissures"]["base_channels"]), files["fissures"], device)
+    return NetworkLobes(network, device, fissures)
+
+
+def _ready(network: Network, file: dict[str, str], device: Device) -> Network:
     network.load_state_dict(verified_weights(file))
     network.eval()
-    ready = network.to(device.torch_device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    return NetworkLobes(ready, device)
+    ready: Network = network.to(device.torch_device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return ready

@@ -9,11 +9,11 @@ import yaml
 from inference.errors import BadConfiguration
 
 #: `kinds` also knows pleural effusion; it learns from single lung-masked slices. `lung-infection`
-#: sees whole slices and finds both. `volume` learns in 3D. `lobes` learns from lobe maps,
+#: sees whole slices and finds both. `volume` learns in 3D. `lobes` and `fissures` learn from lobe maps,
 #: `candidates` from regions that other networks found.
 #: `effusion` alone is looked for in whole slices, real ones with fluid laid into them (`inference.training.effusions`).
-Task = Literal["lung", "infection", "kinds", "lung-infection", "effusion", "volume", "lobes", "candidates"]
-Network = Literal["unet", "segnet", "bifurcated", "unet3d", "ctsunet", "resnet18", "pretrained-unet"]
+Task = Literal["lung", "infection", "kinds", "lung-infection", "effusion", "volume", "lobes", "fissures", "candidates"]
+Network = Literal["unet", "segnet", "bifurcated", "unet3d", "ctsunet", "resnet18", "pretrained-unet", "fissures"]
 #: `balanced-entropy`: cross-entropy weighted by median frequency (Saood and Hatem).
 Loss = Literal["dice-entropy", "balanced-entropy"]
 KINDS: dict[str, tuple[type, ...]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,17 @@ from torch.nn import functional
 from inference.device import Device
 from inference.errors import BadConfiguration
 from inference.io import read_mask
-from inference.lobe_network import PATCH_ZYX, Place, crop, enlarged, lobe_shares, place_of, tiles
+from inference.lobe_network import (
+    PATCH_ZYX,
+    Place,
+    crop,
+    enlarged,
+    fissure_shares,
+    lobe_shares,
+    place_of,
+    shares_of_side,
+    tiles,
+)
 from inference.networks.ctsunet import LOBE_CLASSES, CtsUNet, shares_of
 from inference.preprocess.lobe_grid import FINE_ZYX, WINDOW_HU, coarse, grid_box
 from inference.training.config import TrainingConfig
@@ -69,12 +80,54 @@ def train_lobes(config: TrainingConfig, place: Device) -> Path:
     Raises:
         BadConfiguration: data are missing, or a split leaves nothing to train or validate on.
     """
+    return LobeFit(config, *split_maps(config), place).run()
+
+
+def split_maps(config: TrainingConfig) -> tuple[list[LobeMap], list[LobeMap]]:
+    """Maps to train and to validate on.
+
+    Raises:
+        BadConfiguration: data are missing, or one of the two is empty.
+    """
     maps = lobe_maps(Path(config.datasets) / "lobe_masks")
     training = [person for person in maps if person.name not in {*config.test, *config.validation}]
     validation = [person for person in maps if person.name in config.validation]
     if not training or not validation:
         raise BadConfiguration("The split leaves no lobe map to train or to validate on; check test and validation.")
-    return LobeFit(config, training, validation, place).run()
+    return training, validation
+
+
+def fixed_scans(people: Sequence[LobeMap]) -> list[tuple[Field, LobeMap]]:
+    """One scan (HU) of each person, the same at every validation."""
+    rng = np.random.default_rng(VALIDATION_SEED)
+    return [(synthetic_ct(person, rng), person) for person in people]
+
+
+class Scans:
+    """Imagined scans of people: some are kept and shown again, turned and bent otherwise."""
+
+    def __init__(self, people: Sequence[LobeMap], rng: np.random.Generator) -> None:
+        self._people, self._rng, self._kept = people, rng, list[tuple[Field, LobeMap]]()
+        self._drawn = 0
+
+    def draw(self, **look: Any) -> tuple[Tensor, Tensor]:
+        """A scan (1, 1, z, y, x), 0..1, and its lobes (1, z, y, x) int64, turned and bent at random.
+
+        `look` is for `synthetic_ct`, where the scan is new.
+        """
+        if len(self._kept) < KEPT_SCANS or self._drawn % 2:
+            person = self._people[int(self._rng.integers(len(self._people)))]
+            if len(self._kept) >= KEPT_SCANS:
+                self._kept.pop(0)
+            self._kept.append((synthetic_ct(person, self._rng, **look).astype(np.float16), person))
+        self._drawn += 1
+        hu, person = self._kept[self._rng.integers(len(self._kept))]
+        scan, lobes = scaled(hu.astype(np.float32))[None, None], lobes_in(person.labels)[None]
+        grid = _bent_grid()
+        scan = functional.grid_sample(scan, grid, align_corners=False)
+        lobes = functional.grid_sample(lobes[:, None].float(), grid, mode="nearest", align_corners=False)[:, 0].long()
+        scan = scan.clamp(0, 1) ** torch.exp((torch.rand(1) - 0.5) * 0.4)
+        return scan + torch.randn_like(scan) * torch.rand(1) * 0.02, lobes
 
 
 class LobeFit(Fit):
@@ -85,14 +138,13 @@ class LobeFit(Fit):
     ) -> None:
         torch.manual_seed(config.seed)
         self._rng = np.random.default_rng(config.seed)
-        self._people, self._kept = training, list[tuple[Field, LobeMap]]()
-        fixed = np.random.default_rng(VALIDATION_SEED)
-        self._held_back = [(synthetic_ct(person, fixed), person) for person in validation]
+        self._scans = Scans(training, self._rng)
+        self._held_back = fixed_scans(validation)
         super().__init__(config, CtsUNet(config.width), place, torch.channels_last_3d)
 
     def batch_loss(self) -> Tensor:
         """Generalised Dice of lobes and borders plus top cross-entropy, of both stages."""
-        scan, lobes = self._draw()
+        scan, lobes = self._scans.draw()
         network: CtsUNet = self.network
         border = torch.from_numpy(borders_of(lobes[0].numpy().astype(np.uint8)))[None]
         with self.place.autocast():
@@ -122,21 +174,6 @@ class LobeFit(Fit):
 
     def _laid(self, volume: Tensor) -> Tensor:
         return volume.to(self.place.torch_device).contiguous(memory_format=self.layout)
-
-    def _draw(self) -> tuple[Tensor, Tensor]:
-        """A scan (1, 1, z, y, x) and its lobes (1, z, y, x), turned and bent at random."""
-        if len(self._kept) < KEPT_SCANS or self.progress.step % 2:
-            person = self._people[int(self._rng.integers(len(self._people)))]
-            if len(self._kept) >= KEPT_SCANS:
-                self._kept.pop(0)
-            self._kept.append((synthetic_ct(person, self._rng).astype(np.float16), person))
-        hu, person = self._kept[self._rng.integers(len(self._kept))]
-        scan, lobes = scaled(hu.astype(np.float32))[None, None], lobes_in(person.labels)[None]
-        grid = _bent_grid()
-        scan = functional.grid_sample(scan, grid, align_corners=False)
-        lobes = functional.grid_sample(lobes[:, None].float(), grid, mode="nearest", align_corners=False)[:, 0].long()
-        scan = scan.clamp(0, 1) ** torch.exp((torch.rand(1) - 0.5) * 0.4)
-        return scan + torch.randn_like(scan) * torch.rand(1) * 0.02, lobes
 
     def _mined(self, context: Tensor, lobes: Tensor) -> list[Place]:
         """Patches out of those where the first stage errs most."""
@@ -182,13 +219,21 @@ def lobe_iou(network: CtsUNet, hu: Field, person: LobeMap, place: Device) -> dic
     }
 
 
-def found_lobes(network: CtsUNet, hu: Field, person: LobeMap, place: Device) -> Tensor:
-    """Lobes (z, y, x) int64 within the known lungs: the pipeline has its own lung mask, and sides, too."""
-    shares, truth = lobe_shares(network, scaled(hu), place), lobes_in(person.labels)
+def found_lobes(
+    network: CtsUNet, hu: Field, person: LobeMap, place: Device, fissures: nn.Module | None = None
+) -> Tensor:
+    """Lobes (z, y, x) int64 within the known lungs: the pipeline has its own lung mask, and sides, too.
+
+    With a network for `fissures`, lobes end where it sees some.
+    """
+    scan, truth = scaled(hu), lobes_in(person.labels)
+    shares = lobe_shares(network, scan, place)
+    walls = None if fissures is None else fissure_shares(fissures, scan, place)
     found = torch.zeros_like(truth)
     for lobes in (RIGHT, LEFT):
         inside = (truth >= lobes[0]) & (truth <= lobes[-1])
-        found[inside] = shares[lobes[0] : lobes[-1] + 1].max(dim=0).indices[inside] + lobes[0]
+        own = shares_of_side(shares, lobes, inside, walls)
+        found[inside] = own.max(dim=0).indices[inside] + lobes[0]
     return found
 
 

@@ -13,6 +13,7 @@ from inference.training.augment import augmented
 from inference.training.candidates import train_candidates
 from inference.training.config import Task, TrainingConfig
 from inference.training.datasets import Case
+from inference.training.fissures import train_fissures
 from inference.training.fit import Fit, state_of
 from inference.training.layouts import configured_cases, split
 from inference.training.lobes import train_lobes
@@ -37,6 +38,8 @@ def train(config: TrainingConfig, device: str = "auto") -> Path:
     """
     if config.task == "lobes":
         return train_lobes(config, pick_device(device))
+    if config.task == "fissures":
+        return train_fissures(config, pick_device(device))
     if config.task == "candidates":
         return train_candidates(config, pick_device(device))
     if config.task == "volume":

@@ -84,11 +84,11 @@ def borders_of(lobes: Labels) -> NDArray[np.bool_]:
     return found
 
 
-def synthetic_ct(person: LobeMap, rng: np.random.Generator) -> Field:
-    """HU (z, y, x) of one imagined scan of a person."""
+def synthetic_ct(person: LobeMap, rng: np.random.Generator, fissure_hu: tuple[float, float] = (70.0, 450.0)) -> Field:
+    """HU (z, y, x) of one imagined scan of a person; its fissures are denser than lung by some of `fissure_hu`."""
     hu = _surroundings(person, rng)
     lung = (person.labels > 0) & (person.labels != AIRWAYS)
-    hu = np.where(lung, _parenchyma(person, rng), hu)
+    hu = np.where(lung, _parenchyma(person, rng, fissure_hu), hu)
     hu = _with_opacities(hu, person, lung, rng)
     hu = np.where(person.labels == AIRWAYS, AIR_HU + rng.uniform(0, 60), hu)
     return _scanned(hu.astype(np.float32), rng)
@@ -137,7 +137,7 @@ def _surroundings(person: LobeMap, rng: np.random.Generator) -> Field:
     return hu.astype(np.float32)
 
 
-def _parenchyma(person: LobeMap, rng: np.random.Generator) -> Field:
+def _parenchyma(person: LobeMap, rng: np.random.Generator, fissure_hu: tuple[float, float]) -> Field:
     """Lung tissue that is denser where it hangs, with vessels, fissures and airway walls."""
     shape = person.labels.shape
     y = np.linspace(0, 1, shape[1], dtype=np.float32)[None, :, None]
@@ -153,7 +153,7 @@ def _parenchyma(person: LobeMap, rng: np.random.Generator) -> Field:
         hu = hu + tube * allowed * rng.uniform(350, 900)
     gaps = smooth_field(shape, rng.uniform(20, 60), rng) > rng.uniform(0.0, 2.4)
     line = person.is_fissure & ~gaps
-    hu = hu + line * rng.uniform(70, 450) * (1 + 0.4 * smooth_field(shape, 15, rng))
+    hu = hu + line * rng.uniform(*fissure_hu) * (1 + 0.4 * smooth_field(shape, 15, rng))
     return np.minimum(hu, rng.uniform(20, 180)).astype(np.float32)
 
 

@@ -70,7 +70,7 @@ def test_lobes_and_candidates_stand_beside_the_paper(cards, results: Path, tmp_p
     lobes = dict.fromkeys(("RUL", "RML", "RLL", "LUL", "LLL", "mean"), 0.5)
     method = {"iou": lobes, "hd95_mm": 9.5}
     patient = {"atlas": {"dice": 0.6, "sensitivity": 0.7}}
-    found = {"maps": ["04"], "network": method, "atlas": method, "patient": patient}
+    found = {"maps": ["04"], **dict.fromkeys(("network", "walked", "atlas"), method), "patient": patient}
     (results / "lobes.json").write_text(json.dumps(found))
     roc = {
         "candidates": 9,
@@ -83,8 +83,8 @@ def test_lobes_and_candidates_stand_beside_the_paper(cards, results: Path, tmp_p
     (results / "candidates.json").write_text(json.dumps(roc))
     report.write_report(tmp_path / "evaluation.md")
     text = (tmp_path / "evaluation.md").read_text()
-    assert "| RML | 0.5 | 0.5 | 0.877 |" in text
-    assert "| HD95 (mm) | 9.5 | 9.5 | 6.4 |" in text
+    assert "| RML | 0.5 | 0.5 | 0.5 | 0.877 |" in text
+    assert "| HD95 (mm) | 9.5 | 9.5 | 9.5 | 6.4 |" in text
     assert "| atlas | 0.6 | 0.7 |" in text
     assert "| auc | 0.9 | 0.913 |" in text
     assert (tmp_path / report.PICTURES / "roc.png").exists()

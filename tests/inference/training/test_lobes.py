@@ -12,21 +12,6 @@ from inference.training.lobes import generalised_dice_loss, lobe_iou, lobe_maps,
 from inference.training.synthetic_ct import AIRWAYS, LobeMap, borders_of, fissures_of, synthetic_ct
 
 
-@pytest.fixture(scope="module")
-def person() -> LobeMap:
-    """Two ellipsoids; the right one in three lobes, the left one in two."""
-    z, y, x = (
-        np.linspace(-1, 1, size)[index] for size, index in zip(FINE_ZYX, np.ix_(*map(range, FINE_ZYX)), strict=True)
-    )
-    labels = np.zeros(FINE_ZYX, np.uint8)
-    for middle, names in ((-0.5, (3, 2, 1)), (0.5, (5, 4))):
-        inside = (z / 0.9) ** 2 + (y / 0.85) ** 2 + ((x - middle) / 0.42) ** 2 < 1
-        level = np.clip(((z + 0.9) / 1.8 * len(names)).astype(int), 0, len(names) - 1)
-        labels[inside] = np.broadcast_to(np.asarray(names)[level], FINE_ZYX)[inside]
-    labels[100:, 44:52, 60:68] = AIRWAYS
-    return LobeMap.of("made", labels)
-
-
 def test_fissures_lie_between_lobes_of_one_lung_only(person: LobeMap) -> None:
     fissures = fissures_of(np.where(person.labels <= 5, person.labels, 0).astype(np.uint8))
     assert fissures.any()
