@@ -16,6 +16,8 @@ BETA, BELIEF = 4.0, 0.0003
 WEIGHT, SMALLEST_SHARE = 12.0, 1e-3
 #: Rounds on the grid of half the resolution, then on the fine one.
 COARSE_ROUNDS, FINE_ROUNDS = 250, 40
+#: As wide as the windows that are moved over it: a sliver of lung may be one voxel wide.
+NARROWEST = 3
 
 
 def walked(prior: Tensor, fissures: Tensor, inside: Tensor) -> Tensor:
@@ -89,11 +91,13 @@ def _ease(wall: Tensor, lung: Tensor, axis: int) -> Tensor:
 
 
 def _box_of(inside: Tensor) -> tuple[slice, slice, slice] | None:
+    """The box around a lung, at least `NARROWEST` voxels wide; None where there is none."""
     spans = []
     for axis in range(3):
         others = [other for other in range(3) if other != axis]
         found = inside.any(dim=others[1]).any(dim=others[0]).nonzero().flatten()
         if not len(found):
             return None
-        spans.append(slice(int(found[0]), int(found[-1]) + 1))
+        start = min(int(found[0]), inside.shape[axis] - NARROWEST)
+        spans.append(slice(start, max(int(found[-1]) + 1, start + NARROWEST)))
     return (spans[0], spans[1], spans[2])

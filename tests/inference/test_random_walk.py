@@ -1,5 +1,6 @@
 """The walk that leads lobes up to fissures."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -64,3 +65,12 @@ def test_nobody_walks_outside_the_lung() -> None:
 def test_a_scan_without_a_lung_is_left_alone() -> None:
     prior = prior_with_border_at(BELIEVED)
     assert torch.equal(walked(prior, wall_at(TRUE), ~LUNG), prior)
+
+
+@pytest.mark.parametrize("edges", [(1, 1, 1), (1, 5, 7), (3, 1, 2)])
+def test_a_sliver_of_lung_has_shares_too(edges: tuple[int, int, int]) -> None:
+    sliver = torch.zeros(SIZE, SIZE, SIZE, dtype=torch.bool)
+    z, y, x = (slice(SIZE - edge, SIZE) for edge in edges)
+    sliver[z, y, x] = True
+    after = walked(prior_with_border_at(BELIEVED), wall_at(TRUE), sliver)
+    assert torch.allclose(after[:, sliver].sum(dim=0), torch.ones(1))
