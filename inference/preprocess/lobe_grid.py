@@ -44,6 +44,12 @@ def on_grid(hu: NDArray[np.int16], box: Box) -> Tensor:
     return (upright[0, 0].view(FINE_ZYX) - low) / (high - low)
 
 
+def labels_on_grid(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Labels of a box at the middles of the fine grid's voxels."""
+    places = [((np.arange(n) + 0.5) / n * size).astype(int) for n, size in zip(FINE_ZYX, labels.shape, strict=True)]
+    return labels[np.ix_(*places)]
+
+
 def coarse(fine: Tensor) -> Tensor:
     """(n, c, z, y, x) on the fine grid, averaged to the coarse one."""
     return functional.avg_pool3d(fine, 2)

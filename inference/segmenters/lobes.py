@@ -1,6 +1,5 @@
 """Lobes by CTSU-Net, perhaps led up to the fissures, with a note where they are doubtful."""
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +14,7 @@ from inference.lobe_network import fissure_shares, lobe_shares, shares_of_side
 from inference.lobes import LOBES_OF
 from inference.networks.ctsunet import CtsUNet
 from inference.networks.fissures import fissure_network
-from inference.preprocess.lobe_grid import grid_box, on_grid
+from inference.preprocess.lobe_grid import grid_box, labels_on_grid, on_grid
 from inference.quality import QualityNote
 from inference.segmenters.weights import verified_weights
 from inference.volume import Mask, Volume
@@ -45,7 +44,7 @@ class NetworkLobes:
         shares = lobe_shares(self._network, scan, self._device)
         walls = None if self._fissures is None else fissure_shares(self._fissures, scan, self._device)
         target, side_of = labels[box], lung.labels[box]
-        on_nodes = _at_nodes(side_of, shares.shape[1:])
+        on_nodes = labels_on_grid(side_of)
         certainty: dict[str, float] = {}
         for side, lobes in LOBES_OF.items():
             inside = torch.from_numpy(on_nodes == side)
@@ -54,12 +53,6 @@ class NetworkLobes:
             certainty.update(_certainty(target, inside, own, lobes))
         doubtful = sorted(name for name, share in certainty.items() if share < SURE_SHARE)
         return Mask(labels, lung.geometry), _notes(doubtful, volume.geometry.spacing_zyx_mm[0])
-
-
-def _at_nodes(labels: NDArray[np.uint8], nodes_zyx: Sequence[int]) -> NDArray[np.uint8]:
-    """Labels of the box at the middles of the grid's voxels."""
-    places = [((np.arange(n) + 0.5) / n * m).astype(int) for n, m in zip(nodes_zyx, labels.shape, strict=True)]
-    return labels[np.ix_(*places)]
 
 
 def _paint(target: NDArray[np.uint8], inside: NDArray[np.bool_], own: Tensor, names: NDArray[np.uint8]) -> None:
@@ -81,7 +74,7 @@ def _plane(own: Tensor, z: int, shape: tuple[int, ...]) -> Tensor:
 
 def _certainty(target: NDArray[np.uint8], lung: Tensor, own: Tensor, lobes: tuple[LobeLabel, ...]) -> dict[str, float]:
     """Mean share of each lobe over the voxels that carry it, 0 where it is too small to be true."""
-    coarse = torch.from_numpy(_at_nodes(target, lung.shape))
+    coarse = torch.from_numpy(labels_on_grid(target))
     total = max(1, int(lung.sum()))
     result = {}
     for number, lobe in enumerate(lobes):

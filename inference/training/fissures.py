@@ -1,6 +1,5 @@
 """Training the fissure network on patches of synthetic CT around lobe maps."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.device import Device
-from inference.lobe_network import PATCH_ZYX, fissure_shares
+from inference.lobe_network import PATCH_ZYX, crop, fissure_shares
+from inference.metrics import Confusion
 from inference.networks.fissures import fissure_network
 from inference.preprocess.lobe_grid import FINE_ZYX
 from inference.training.config import TrainingConfig
-from inference.training.fit import Fit
-from inference.training.lobes import Scans, fixed_scans, lobes_in, scaled, split_maps
-from inference.training.synthetic_ct import RIGHT, LobeMap
+from inference.training.lobes import LobeMapFit, lobes_in, scaled, split_maps
+from inference.training.synthetic_ct import fissures_of
 
 #: From this share on a voxel is fissure.
 FOUND_FROM = 0.5
@@ -33,23 +32,20 @@ def train_fissures(config: TrainingConfig, place: Device) -> Path:
     return FissureFit(config, *split_maps(config), place).run()
 
 
-class FissureFit(Fit):
+class FissureFit(LobeMapFit):
     """A batch are patches of one scan, mirrored at random: where a fissure usually lies does not help."""
 
-    def __init__(
-        self, config: TrainingConfig, training: Sequence[LobeMap], validation: Sequence[LobeMap], place: Device
-    ) -> None:
-        torch.manual_seed(config.seed)
-        self._rng = np.random.default_rng(config.seed)
-        self._scans = Scans(training, self._rng)
-        self._held_back = fixed_scans(validation)
-        super().__init__(config, fissure_network(config.base_channels), place, torch.channels_last_3d)
+    @staticmethod
+    def untrained(config: TrainingConfig) -> nn.Module:
+        """The network for fissures, of the configured channels."""
+        return fissure_network(config.base_channels)
 
     def batch_loss(self) -> Tensor:
         """Cross-entropy and Dice loss of the fissures within the lungs."""
         is_late = 2 * self.progress.step >= self.config.steps and self._rng.random() < FAINT_SHARE
         scan, lobes = self._scans.draw(fissure_hu=FAINT_HU if is_late else PLAIN_HU)
-        stack = torch.stack([scan[0, 0], fissures_between(lobes[0]).float(), (lobes[0] > 0).float()])
+        truth = torch.from_numpy(fissures_of(lobes[0].numpy().astype(np.uint8), both_sides=True))
+        stack = torch.stack([scan[0, 0], truth.float(), (lobes[0] > 0).float()])
         patches = torch.stack([self._patch(stack) for _ in range(self.config.batch_size)]).to(self.place.torch_device)
         with self.place.autocast():
             logits = self.network(patches[:, :1].contiguous(memory_format=self.layout))
@@ -60,27 +56,15 @@ class FissureFit(Fit):
         network.eval()
         dice = []
         for hu, person in self._held_back:
-            lobes = lobes_in(person.labels)
-            found = (fissure_shares(network, scaled(hu), self.place) > FOUND_FROM) & (lobes > 0)
-            truth = fissures_between(lobes)
-            dice.append(2 * int((found & truth).sum()) / max(1, int(found.sum() + truth.sum())))
+            lobes = lobes_in(person.labels).numpy().astype(np.uint8)
+            found = fissure_shares(network, scaled(hu), self.place).numpy() > FOUND_FROM
+            agreement = Confusion.of(found & (lobes > 0), fissures_of(lobes, both_sides=True))
+            dice.append(agreement.metrics()["dice"] or 0.0)
         return float(np.mean(dice))
 
     def _patch(self, stack: Tensor) -> Tensor:
-        corner = [int(self._rng.integers(size - edge + 1)) for size, edge in zip(FINE_ZYX, PATCH_ZYX, strict=True)]
-        z, y, x = (slice(start, start + edge) for start, edge in zip(corner, PATCH_ZYX, strict=True))
-        return stack[:, z, y, x].flip([axis for axis in (1, 2, 3) if self._rng.random() < 0.5])
-
-
-def fissures_between(lobes: Tensor) -> Tensor:
-    """Voxels on either side of a fissure, bool: `lobes` (z, y, x) are labels 1 to 5."""
-    found = torch.zeros_like(lobes, dtype=torch.bool)
-    for axis, size in enumerate(lobes.shape):
-        here, there = lobes.narrow(axis, 0, size - 1), lobes.narrow(axis, 1, size - 1)
-        differs = (here != there) & (here > 0) & (there > 0) & ((here <= RIGHT[-1]) == (there <= RIGHT[-1]))
-        found.narrow(axis, 0, size - 1).logical_or_(differs)
-        found.narrow(axis, 1, size - 1).logical_or_(differs)
-    return found
+        z, y, x = (int(self._rng.integers(size - edge + 1)) for size, edge in zip(FINE_ZYX, PATCH_ZYX, strict=True))
+        return crop(stack, (z, y, x)).flip([axis for axis in (1, 2, 3) if self._rng.random() < 0.5])
 
 
 def fissure_loss(logits: Tensor, truth: Tensor, lung: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Training CTSU-Net on synthetic CT: end to end, with online hard example mining (Xie et al., sections III-D and E)."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from inference.lobe_network import (
     tiles,
 )
 from inference.networks.ctsunet import LOBE_CLASSES, CtsUNet, shares_of
-from inference.preprocess.lobe_grid import FINE_ZYX, WINDOW_HU, coarse, grid_box
+from inference.preprocess.lobe_grid import FINE_ZYX, WINDOW_HU, coarse, grid_box, labels_on_grid
 from inference.training.config import TrainingConfig
 from inference.training.fit import Fit
 from inference.training.synthetic_ct import LEFT, RIGHT, Field, Labels, LobeMap, borders_of, synthetic_ct
@@ -56,11 +57,7 @@ def _on_grid(labels: Labels) -> Labels:
     box = grid_box((labels > 0) & (labels < LOBE_CLASSES))
     if box is None:
         raise BadConfiguration("A lobe map is empty.")
-    places = [
-        np.clip(((np.arange(size) + 0.5) / size * (span.stop - span.start)).astype(int) + span.start, 0, None)
-        for size, span in zip(FINE_ZYX, box, strict=True)
-    ]
-    return labels[np.ix_(*places)]
+    return labels_on_grid(labels[box])
 
 
 def scaled(hu: Field) -> Tensor:
@@ -130,8 +127,8 @@ class Scans:
         return scan + torch.randn_like(scan) * torch.rand(1) * 0.02, lobes
 
 
-class LobeFit(Fit):
-    """Both stages at once; a step is one scan and one patch of it."""
+class LobeMapFit(Fit):
+    """A 3D network that learns from imagined scans of people whose lobes are known."""
 
     def __init__(
         self, config: TrainingConfig, training: Sequence[LobeMap], validation: Sequence[LobeMap], place: Device
@@ -140,7 +137,21 @@ class LobeFit(Fit):
         self._rng = np.random.default_rng(config.seed)
         self._scans = Scans(training, self._rng)
         self._held_back = fixed_scans(validation)
-        super().__init__(config, CtsUNet(config.width), place, torch.channels_last_3d)
+        super().__init__(config, self.untrained(config), place, torch.channels_last_3d)
+
+    @staticmethod
+    @abstractmethod
+    def untrained(config: TrainingConfig) -> nn.Module:
+        """The network with random weights."""
+
+
+class LobeFit(LobeMapFit):
+    """Both stages at once; a step is one scan and one patch of it."""
+
+    @staticmethod
+    def untrained(config: TrainingConfig) -> CtsUNet:
+        """CTSU-Net of the configured width."""
+        return CtsUNet(config.width)
 
     def batch_loss(self) -> Tensor:
         """Generalised Dice of lobes and borders plus top cross-entropy, of both stages."""

@@ -5,6 +5,7 @@ and patients do, so that what a network learns from it holds for real CT. Everyt
 `preprocess.lobe_grid`, whose voxels are taken as `VOXEL_MM`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self
@@ -59,29 +60,37 @@ class LobeMap:
         )
 
 
-def fissures_of(lobes: Labels) -> NDArray[np.bool_]:
-    """Voxels whose neighbour above, behind or beside belongs to another lobe of the same lung."""
+def fissures_of(lobes: Labels, *, both_sides: bool = False) -> NDArray[np.bool_]:
+    """Voxels whose neighbour above, behind or beside belongs to another lobe of the same lung.
+
+    With `both_sides` that neighbour counts as well.
+    """
     found = np.zeros(lobes.shape, np.bool_)
     side = np.isin(lobes, LEFT)
-    for axis in range(3):
-        here, there = ([slice(None)] * 3 for _ in range(2))
-        here[axis], there[axis] = slice(None, -1), slice(1, None)
-        a, b = tuple(here), tuple(there)
-        found[a] |= (lobes[a] != lobes[b]) & (lobes[a] > 0) & (lobes[b] > 0) & (side[a] == side[b])
+    for a, b in _neighbours():
+        differs = (lobes[a] != lobes[b]) & (lobes[a] > 0) & (lobes[b] > 0) & (side[a] == side[b])
+        found[a] |= differs
+        if both_sides:
+            found[b] |= differs
     return found
 
 
 def borders_of(lobes: Labels) -> NDArray[np.bool_]:
     """Voxels at the edge of any lobe: the reference of the border head."""
     found = np.zeros(lobes.shape, np.bool_)
-    for axis in range(3):
-        here, there = ([slice(None)] * 3 for _ in range(2))
-        here[axis], there[axis] = slice(None, -1), slice(1, None)
-        a, b = tuple(here), tuple(there)
+    for a, b in _neighbours():
         differs = lobes[a] != lobes[b]
         found[a] |= differs & (lobes[a] > 0)
         found[b] |= differs & (lobes[b] > 0)
     return found
+
+
+def _neighbours() -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Along each axis where all voxels but the last are, and where the next ones are."""
+    for axis in range(3):
+        here, there = ([slice(None)] * 3 for _ in range(2))
+        here[axis], there[axis] = slice(None, -1), slice(1, None)
+        yield tuple(here), tuple(there)
 
 
 def synthetic_ct(person: LobeMap, rng: np.random.Generator, fissure_hu: tuple[float, float] = (70.0, 450.0)) -> Field:

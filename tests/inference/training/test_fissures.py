@@ -3,16 +3,16 @@
 import numpy as np
 import torch
 
-from inference.training.fissures import fissure_loss, fissures_between
+from inference.training.fissures import fissure_loss
 from inference.training.lobes import Scans
-from inference.training.synthetic_ct import LobeMap
+from inference.training.synthetic_ct import LobeMap, fissures_of
 
 
 def test_both_sides_of_a_fissure_count_and_the_lungs_do_not_touch() -> None:
-    lobes = torch.zeros(12, 4, 8, dtype=torch.long)
+    lobes = np.zeros((12, 4, 8), np.uint8)
     lobes[1:6, :, :4], lobes[6:11, :, :4] = 3, 1
     lobes[1:11, :, 4:] = 5
-    found = fissures_between(lobes)
+    found = fissures_of(lobes, both_sides=True)
     assert found[5:7, :, :4].all()
     assert found.sum() == 2 * 4 * 4
 
