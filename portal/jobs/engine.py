@@ -22,7 +22,7 @@ from portal.jobs.runner import remove_leftovers, run
 logger = logging.getLogger(__name__)
 
 #: A task that has not ended so long after it was told to is told again.
-INSIST_SECONDS = 2.0
+INSIST_SECONDS = 10.0
 #: Signs of life older than this are forgotten.
 FORGET_WORKERS_AFTER = timedelta(days=1)
 
