@@ -53,7 +53,8 @@ SIRM_PROTOCOL = """\
 100 lung-masked slices, about 70 % for training, 10 % to choose the checkpoint and 20 % for testing in each fold, every
 slice tested once. Dice is counted on the slices' own grid, over the pixels of all slices together (pooled) and as the
 mean of slices. The set names no patients, so slices of one patient may lie in training and testing, as in the paper.
-C1 ground-glass, C2 consolidation, C3 pleural effusion.
+C1 ground-glass, C2 consolidation, C3 pleural effusion. Networks named binary learnt only whether a pixel shows any of
+them, as Saood and Hatem's binary ones did; binary Dice of the others is that of their kinds together.
 """
 MA_PROTOCOL = """\
 ### Five-fold cross-validation by patient on the Ma cases
@@ -287,8 +288,9 @@ def _folds_of(result: dict[str, Any]) -> str:
     return ", ".join(f"{fold['any']['dice']:.3f}" for fold in result["folds"])
 
 
-def _kinds_of(result: dict[str, Any]) -> list[float]:
-    return [result["pooled"][kind]["dice"] for kind in ("ground_glass", "consolidation", "effusion")]
+def _kinds_of(result: dict[str, Any]) -> list[float | None]:
+    """Dice of C1, C2 and C3; none of a binary training."""
+    return [result["pooled"].get(kind, {}).get("dice") for kind in ("ground_glass", "consolidation", "effusion")]
 
 
 def _cases(name: str, figures: dict[str, Any]) -> list[str]:

@@ -10,7 +10,14 @@ from inference.training.config import Task
 #: Largest rotation in radians, shift as a share of the half image, zoom and stretch as logarithms.
 ROTATION, SHIFT, STRETCH = 0.3, 0.12, 0.1
 #: Tasks that are not named here do not see slices.
-ZOOM: dict[Task, float] = {"lung": 0.3, "infection": 0.2, "kinds": 0.2, "lung-infection": 0.2, "effusion": 0.3}
+ZOOM: dict[Task, float] = {
+    "lung": 0.3,
+    "infection": 0.2,
+    "kinds": 0.2,
+    "binary": 0.2,
+    "lung-infection": 0.2,
+    "effusion": 0.3,
+}
 AIR_HU = -1126.4
 #: Some archives keep only a display window: soft tissue is clipped here in this share of the samples.
 CLIPPED_HU, CLIPPED_SHARE = 150.0, 0.3

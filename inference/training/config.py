@@ -8,11 +8,17 @@ import yaml
 
 from inference.errors import BadConfiguration
 
-#: `kinds` also knows pleural effusion; it learns from single lung-masked slices. `lung-infection`
-#: sees whole slices and finds both. `volume` learns in 3D. `lobes` and `fissures` learn from lobe maps,
-#: `candidates` from regions that other networks found.
+#: `kinds` also knows pleural effusion; it learns from single lung-masked slices. `binary` learns from the same ones
+#: whether a pixel shows any of it. `lung-infection` sees whole slices and finds both. `volume` learns in 3D. `lobes`
+#: and `fissures` learn from lobe maps, `candidates` from regions that other networks found.
 #: `effusion` alone is looked for in whole slices, real ones with fluid laid into them (`inference.training.effusions`).
-Task = Literal["lung", "infection", "kinds", "lung-infection", "effusion", "volume", "lobes", "fissures", "candidates"]
+Task = Literal[
+    "lung", "infection", "kinds", "binary", "lung-infection", "effusion", "volume", "lobes", "fissures", "candidates"
+]
+#: Slice tasks that look at the box around the lungs alone; their classes exclude each other, the first is background.
+WITHIN_LUNGS: tuple[Task, ...] = ("infection", "kinds", "binary")
+#: Of them those that learn from the SIRM slices.
+ON_SIRM: tuple[Task, ...] = ("kinds", "binary")
 Network = Literal["unet", "segnet", "bifurcated", "unet3d", "ctsunet", "resnet18", "pretrained-unet", "fissures"]
 #: `balanced-entropy`: cross-entropy weighted by median frequency (Saood and Hatem).
 Loss = Literal["dice-entropy", "balanced-entropy"]

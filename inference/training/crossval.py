@@ -15,7 +15,7 @@ from inference.device import Device, pick_device
 from inference.labels import InfectionLabel
 from inference.metrics import Confusion
 from inference.preprocess.slices import lung_box
-from inference.training.config import Task, TrainingConfig
+from inference.training.config import WITHIN_LUNGS, Task, TrainingConfig
 from inference.training.datasets import Case, beside_cases, cases_of, synthetic_cases
 from inference.training.layouts import extra_cases
 from inference.training.loop import THRESHOLD, best_network, dice_by_threshold, fit, labels_of, predicted_shares
@@ -106,7 +106,7 @@ def _tested(
         found = _on_grid(labels_of(shares, config.task, result.threshold), case, config.task)
         truth = truth_of(case, config.task)
         counts = {"any": Confusion.of(found > 0, truth > 0)}
-        if case.knows_kinds and config.task != "lung":
+        if case.knows_kinds and config.task not in ("lung", "binary"):
             for label in range(1, OUTPUTS[config.task]):
                 counts[InfectionLabel(label).name.lower()] = Confusion.of(found == label, truth == label)
         result.counts[case.name] = counts
@@ -129,8 +129,7 @@ def _beside(config: TrainingConfig) -> Samples | None:
 
 def _on_grid(labels: Tensor, case: Case, task: Task) -> NDArray[np.uint8]:
     """Labels of a network's own grid on the grid of their case, where the metrics are counted."""
-    is_whole = task in ("lung", "lung-infection")
-    rows, columns = (slice(None), slice(None)) if is_whole else lung_box(case.lung > 0)
+    rows, columns = lung_box(case.lung > 0) if task in WITHIN_LUNGS else (slice(None), slice(None))
     result = np.zeros(case.hu.shape, np.uint8)
     place = result[:, rows, columns]
     place[:] = functional.interpolate(labels[:, None].float(), size=place.shape[1:], mode="nearest-exact")[:, 0].numpy()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from inference.errors import BadConfiguration
 from inference.labels import InfectionLabel
 from inference.phantom import Acquisition, PhantomPatient
-from inference.training.config import Task
+from inference.training.config import ON_SIRM, Task
 
 #: MedSeg volume -> patient; the letters are those of the Radiopaedia cases of Ma et al.
 MEDSEG_PATIENTS = {"1": "I", "2": "A", "3": "A", "4": "H", "6": "D", "7": "E", "9": "G"}
@@ -70,7 +70,7 @@ def cases_of(root: Path, task: Task) -> Iterator[Case]:
     Raises:
         BadConfiguration: a piece is missing; the sentence names it.
     """
-    return sirm_cases(root / "sirm100") if task == "kinds" else real_cases(root)
+    return sirm_cases(root / "sirm100") if task in ON_SIRM else real_cases(root)
 
 
 def sirm_cases(folder: Path) -> Iterator[Case]:

@@ -11,7 +11,7 @@ from inference.errors import BadConfiguration
 from inference.preprocess.slices import normalised
 from inference.training.augment import augmented
 from inference.training.candidates import train_candidates
-from inference.training.config import Task, TrainingConfig
+from inference.training.config import WITHIN_LUNGS, Task, TrainingConfig
 from inference.training.datasets import Case
 from inference.training.fissures import train_fissures
 from inference.training.fit import Fit, state_of
@@ -168,7 +168,7 @@ def predicted_shares(
 
 def activated(logits: Tensor, task: Task) -> Tensor:
     """Logits (n, slices, outputs, h, w) as shares: softmax where kinds exclude each other, else sigmoid."""
-    return logits.softmax(dim=2) if task in ("infection", "kinds") else logits.sigmoid()
+    return logits.softmax(dim=2) if task in WITHIN_LUNGS else logits.sigmoid()
 
 
 def _logits(network: nn.Module, inputs: Tensor, place: Device) -> Tensor:

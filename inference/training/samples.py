@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from inference.labels import InfectionLabel
 from inference.preprocess.slices import INPUT_SIZE, lung_box, resized_hu
-from inference.training.config import Task
+from inference.training.config import WITHIN_LUNGS, Task
 from inference.training.datasets import Case
 
 #: How often slices are drawn: those without the target less, those with kinds more.
@@ -58,7 +58,7 @@ def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float, effusio
     for case in cases:
         if task != "lung" and case.infection is None:
             continue
-        if task in ("infection", "kinds"):
+        if task in WITHIN_LUNGS:
             rows, columns = lung_box(case.lung > 0)
             planes, target = case.hu[:, rows, columns], truth_of(case, task)[:, rows, columns]
         else:
@@ -85,8 +85,8 @@ def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float, effusio
 def truth_of(case: Case, task: Task) -> NDArray[np.uint8]:
     """What a network should find in a case, on the case's own grid: lung with its infection, or infection by label.
 
-    Effusion is no infection; only for `kinds` it is a label beside them, and for `effusion` the one there is.
-    For `lung-infection`: 1 lung, 2 infected.
+    Effusion is no infection; only for `kinds` it is a label beside them, for `binary` one with them, and for
+    `effusion` the one there is. For `lung-infection`: 1 lung, 2 infected.
     """
     infection = np.zeros_like(case.lung) if case.infection is None else case.infection
     if task == "lung":
@@ -95,6 +95,8 @@ def truth_of(case: Case, task: Task) -> NDArray[np.uint8]:
         return (infection == InfectionLabel.EFFUSION).astype(np.uint8)
     if task == "lung-infection":
         return np.where(infection > 0, 2, case.lung > 0).astype(np.uint8)
+    if task == "binary":
+        return (infection > 0).astype(np.uint8)
     if task == "infection":
         return np.where(infection == InfectionLabel.EFFUSION, 0, infection).astype(np.uint8)
     return infection

@@ -58,9 +58,12 @@ def test_cross_validations_stand_beside_the_paper(cards, results: Path, tmp_path
     tiny = {"name": "tiny", "steps": 5, "pooled": labels, "mean": {"any": 0.75}, "folds": [labels], "dice": {"a": 0.5}}
     (results / "sirm-tiny.json").write_text(json.dumps(tiny))
     (results / "ma-tiny.json").write_text(json.dumps(tiny))
+    binary = {**tiny, "name": "tiny-binary", "pooled": {"any": metrics}}
+    (results / "sirm-tiny-binary.json").write_text(json.dumps(binary))
     report.write_report(tmp_path / "evaluation.md")
     text = (tmp_path / "evaluation.md").read_text()
     assert "| tiny (here) | 0.8125 | 0.75 |" in text
+    assert "| tiny-binary (here) | 0.8125 | 0.75 | – | – | – | 5 |" in text
     assert "| SegNet (Saood and Hatem) | 0.703 |" in text
     assert "| tiny (here) | 0.75 | 0.8125 | 0.812 | 5 |" in text
     assert "| Bifurcated (Yazdekhasty et al.) | 0.768 |" in text

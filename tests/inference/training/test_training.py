@@ -18,6 +18,7 @@ from inference.training.datasets import Case, grey_as_hu, real_cases, sirm_cases
 from inference.training.fit import bar, load_what_fits
 from inference.training.loop import fit, train
 from inference.training.losses import loss_of, median_frequency_weights
+from inference.training.samples import truth_of
 
 
 def disk_case(name: str, seed: int) -> Case:
@@ -171,6 +172,21 @@ def test_the_sirm_slices_stand_upright_with_three_kinds(datasets: Path) -> None:
     # Effusion gathers at the back, which is down in an upright slice.
     rows = np.concatenate([np.nonzero(case.infection == 3)[1] for case in cases])
     assert np.median(rows) > 128
+
+
+def test_a_binary_training_counts_every_kind_as_one(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [disk_case(name, seed) for seed, name in enumerate("abcd")]
+    for label, case in enumerate(cases):
+        assert case.infection is not None
+        case.infection[case.infection > 0] = label % 3 + 1
+        assert set(np.unique(truth_of(case, "binary"))) == {0, 1}
+        assert (truth_of(case, "binary") > 0).sum() == (case.infection > 0).sum()
+    monkeypatch.setattr(crossval, "cases_of", lambda *_: iter(cases))
+    binary = replace(config, task="binary", loss="balanced-entropy", datasets="anywhere", folds=4, steps=4)
+    result = crossval.cross_validate(replace(binary, validate_every=2), "cpu")
+    assert set(result["pooled"]) == set(result["mean"]) == {"any"}
+    marked = {case.name: int((case.infection > 0).sum()) for case in cases if case.infection is not None}
+    assert {name: pixels["true"] for name, pixels in result["infected_pixels"].items()} == marked
 
 
 def test_a_split_without_validation_is_refused(config: TrainingConfig) -> None:
