@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RUNTIME, TEST = REPOSITORY / "requirements.lock", REPOSITORY / "requirements-test.lock"
@@ -15,8 +16,11 @@ NOT_LOCKED = {"pip", "setuptools", "wheel"}
 
 
 def pins(path: Path) -> dict[str, str]:
+    """Versions by name of what a lock file asks of this Python."""
     lines = [line.strip() for line in path.read_text().splitlines() if line.strip() and line[0] not in "#-"]
-    return {_name(line.split("==")[0]): line.split("==")[1] for line in lines}
+    wanted = [Requirement(line) for line in lines]
+    asked = [each for each in wanted if each.marker is None or each.marker.evaluate()]
+    return {_name(each.name): str(each.specifier).removeprefix("==") for each in asked}
 
 
 def _name(text: str) -> str:
