@@ -106,7 +106,7 @@ def _tested(
         found = _on_grid(labels_of(shares, config.task, result.threshold), case, config.task)
         truth = truth_of(case, config.task)
         counts = {"any": Confusion.of(found > 0, truth > 0)}
-        if case.knows_kinds and config.task not in ("lung", "binary"):
+        if case.knows_kinds and OUTPUTS[config.task] > 2:
             for label in range(1, OUTPUTS[config.task]):
                 counts[InfectionLabel(label).name.lower()] = Confusion.of(found == label, truth == label)
         result.counts[case.name] = counts

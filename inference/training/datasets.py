@@ -108,15 +108,15 @@ def beside_cases(root: Path, kept_back: Collection[str]) -> Iterator[Case]:
 def training_cases(root: Path, task: Task, phantoms: int) -> Iterator[Case]:
     """Everything that a single training (no cross-validation) of a task learns from, phantoms included.
 
-    `kinds` learns from the SIRM slices, the only ones that show effusion, and from all other marked cases.
+    `kinds` and `binary` learn from the SIRM slices, the only ones that show effusion, and from all other marked cases.
 
     Raises:
         BadConfiguration: a piece is missing; the sentence names it.
     """
     yield from cases_of(root, task)
-    if task == "kinds":
+    if task in ON_SIRM:
         yield from (case for case in real_cases(root) if case.infection is not None)
-    yield from synthetic_cases(phantoms, with_effusion=task == "kinds")
+    yield from synthetic_cases(phantoms, with_effusion=task in ON_SIRM)
 
 
 def lung_masked(case: Case) -> Case:
