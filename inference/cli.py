@@ -104,7 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     release = commands.add_parser("release", help="ship checkpoints as the weights of a pipeline")
     release.add_argument("pipeline", help="name from `models`")
     release.add_argument(
-        "checkpoints", nargs="+", metavar="ROLE=FILE", help="for example lung=.train/unet2d-lung-best.pt"
+        "checkpoints",
+        nargs="+",
+        metavar="ROLE=FILE",
+        help="for example lung=.train/unet2d-lung-best.pt; of FILE+FILE the mean is shipped",
     )
     release.set_defaults(handler="inference.commands.training:release")
 
@@ -151,6 +154,12 @@ def _parser() -> argparse.ArgumentParser:
     effusion.add_argument("config", type=Path, help="fluid is laid into its test patients")
     effusion.add_argument("--dry", type=Path, action="append", default=[], help="scan of a person without effusion")
     effusion.set_defaults(handler="inference.commands.report:effusion")
+
+    restoration = commands.add_parser(
+        "restoration-evaluation", help="measure how near restored stacks come to their HU"
+    )
+    restoration.add_argument("config", type=Path, help="any whose datasets hold MedSeg and COVID-19-CT-Seg")
+    restoration.set_defaults(handler="inference.commands.report:restoration")
 
     report = commands.add_parser("report", help="write docs/evaluation.md from the stored results")
     report.add_argument("target", type=Path, nargs="?", default=Path("docs/evaluation.md"))

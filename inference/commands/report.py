@@ -7,6 +7,7 @@ from inference.evaluation.effusions import evaluate_effusion
 from inference.evaluation.held_out import evaluate_held_out
 from inference.evaluation.lobes import add_marked_scan, draw_lobes, evaluate_lobes
 from inference.evaluation.report import write_report
+from inference.evaluation.restoration import evaluate_restoration
 from inference.evaluation.thresholds import sweep_thresholds
 from inference.training.config import read_config
 
@@ -36,6 +37,11 @@ def lobes(options: argparse.Namespace) -> None:
 def effusion(options: argparse.Namespace) -> None:
     """Measure and store."""
     evaluate_effusion(read_config(options.config), options.dry)
+
+
+def restoration(options: argparse.Namespace) -> None:
+    """Measure and store."""
+    print(json.dumps(evaluate_restoration(read_config(options.config)), indent=1))
 
 
 def report(options: argparse.Namespace) -> None:

@@ -20,16 +20,17 @@ def release(options: argparse.Namespace) -> None:
     """Ship checkpoints as the weights of a pipeline.
 
     Raises:
-        BadConfiguration: a checkpoint is not given as ROLE=FILE, or is absent.
+        BadConfiguration: a checkpoint is not given as ROLE=FILE (or ROLE=FILE+FILE), or is absent.
     """
-    checkpoints: dict[str, Path] = {}
+    checkpoints: dict[str, list[Path]] = {}
     for given in options.checkpoints:
-        role, _, file = given.partition("=")
-        if not file or not Path(file).is_file():
+        role, _, files = given.partition("=")
+        averaged = [Path(file) for file in files.split("+")]
+        if not files or not all(path.is_file() for path in averaged):
             raise BadConfiguration(
                 f"{given} is no checkpoint; name each as ROLE=FILE, for example lung=.train/x-best.pt."
             )
-        checkpoints[role] = Path(file)
+        checkpoints[role] = averaged
     print(json.dumps(export_weights(checkpoints, options.pipeline)["files"], indent=1))
 
 

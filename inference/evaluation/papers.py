@@ -29,7 +29,8 @@ SIRM: dict[str, list[float | None]] = {
     "MiniSeg (a later peer)": [0.808, 0.759, None, None, None],
 }
 #: Five-fold infection Dice on the cases of Ma et al., mean of folds or cases.
-MA = {"Bifurcated (Yazdekhasty et al.)": 0.768, "3D U-Net (Müller et al.)": 0.761, "MiniSeg (coronacases)": 0.81}
+MA = {"Bifurcated (Yazdekhasty et al.)": 0.768, "3D U-Net (Müller et al.)": 0.761}
+CORONACASES = {"MiniSeg": 0.81}
 #: IoU by lobe and its mean, and mean HD95 in mm (Xie et al., COVID-19 test set).
 LOBES: dict[str, Any] = {
     "iou": {"RUL": 0.919, "RML": 0.877, "RLL": 0.919, "LUL": 0.935, "LLL": 0.908, "mean": 0.912},

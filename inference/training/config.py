@@ -12,8 +12,19 @@ from inference.errors import BadConfiguration
 #: whether a pixel shows any of it. `lung-infection` sees whole slices and finds both. `volume` learns in 3D. `lobes`
 #: and `fissures` learn from lobe maps, `candidates` from regions that other networks found.
 #: `effusion` alone is looked for in whole slices, real ones with fluid laid into them (`inference.training.effusions`).
+#: `restoration` undoes a local change of contrast (`inference.training.restoration`).
 Task = Literal[
-    "lung", "infection", "kinds", "binary", "lung-infection", "effusion", "volume", "lobes", "fissures", "candidates"
+    "lung",
+    "infection",
+    "kinds",
+    "binary",
+    "lung-infection",
+    "effusion",
+    "volume",
+    "lobes",
+    "fissures",
+    "candidates",
+    "restoration",
 ]
 #: Slice tasks that look at the box around the lungs alone; their classes exclude each other, the first is background.
 WITHIN_LUNGS: tuple[Task, ...] = ("infection", "kinds", "binary")

@@ -15,6 +15,7 @@ from inference.errors import BadConfiguration
 from inference.labels import InfectionLabel
 from inference.phantom import Acquisition, PhantomPatient
 from inference.training.config import ON_SIRM, Task
+from inference.training.equalised import restored_hu
 
 #: MedSeg volume -> patient; the letters are those of the Radiopaedia cases of Ma et al.
 MEDSEG_PATIENTS = {"1": "I", "2": "A", "3": "A", "4": "H", "6": "D", "7": "E", "9": "G"}
@@ -59,9 +60,18 @@ def real_cases(root: Path) -> Iterator[Case]:
     yield from _medseg(root / "medseg")
     yield from _ma20(root / "ma20")
     for part in ("train", "val"):
-        hu = _read(root / "lung_slices" / f"{part}_image.nii.gz").astype(np.int16)
-        lung = _read(root / "lung_slices" / f"{part}_lung.nii.gz").astype(np.uint8)
-        yield Case(f"lung_slices-{part}", f"slices-{part}", hu, lung, None, knows_kinds=False, is_stack=False)
+        yield single_slices(root, part)
+
+
+def single_slices(root: Path, part: str) -> Case:
+    """The `train` or `val` part of the single lung slices below `root`, each of another person.
+
+    Raises:
+        BadConfiguration: a piece is missing; the sentence names it.
+    """
+    hu = _read(root / "lung_slices" / f"{part}_image.nii.gz").astype(np.int16)
+    lung = _read(root / "lung_slices" / f"{part}_lung.nii.gz").astype(np.uint8)
+    return Case(f"lung_slices-{part}", f"slices-{part}", hu, lung, None, knows_kinds=False, is_stack=False)
 
 
 def cases_of(root: Path, task: Task) -> Iterator[Case]:
@@ -179,33 +189,13 @@ def _ma20(folder: Path) -> Iterator[Case]:
         raise BadConfiguration(f"{folder} holds no *_image.nii.gz; unpack the COVID-19-CT-Seg stacks there.")
     for path in paths:
         name = path.name.removesuffix("_image.nii.gz")
-        grey = _read(path)
+        hu = restored_hu(_read(path))
         lung = _read(folder / f"{name}_lung.nii.gz").astype(np.uint8)
         infection = _read(folder / f"{name}_infection.nii.gz").astype(np.uint8)
         # radiopaedia_A_thin and radiopaedia_D1 are patients A and D.
         patient = name.split("_")[1][0] if name.startswith("radiopaedia") else name
-        spacing = (THIN_MM if len(grey) > THIN_FROM_SLICES else THICK_MM, PIXEL_MM, PIXEL_MM)
-        hu = grey_as_hu(grey, lung, infection)
+        spacing = (THIN_MM if len(hu) > THIN_FROM_SLICES else THICK_MM, PIXEL_MM, PIXEL_MM)
         yield Case(name, patient, hu, lung, infection, knows_kinds=False, spacing_zyx_mm=spacing)
-
-
-def grey_as_hu(grey: NDArray[np.generic], lung: NDArray[np.uint8], infection: NDArray[np.uint8]) -> NDArray[np.int16]:
-    """Contrast-equalised grey values on a scale like HU, slice by slice.
-
-    Healthy lung is put where healthy lung lies, soft tissue where soft tissue lies, and lines between them.
-    This uses the reference masks and so serves for training and evaluation only.
-    """
-    result = np.empty(grey.shape, np.int16)
-    for z, plane in enumerate(grey):
-        healthy = plane[(lung[z] > 0) & (infection[z] == 0)]
-        if healthy.size < 200:
-            healthy = plane[lung[z] > 0]
-        tissue = plane[(lung[z] == 0) & (plane > 60)]
-        p10, p50 = np.percentile(healthy, [10, 50]) if healthy.size else (20.0, 50.0)
-        q50, q95 = np.percentile(tissue, [50, 95]) if tissue.size else (150.0, 230.0)
-        nodes = np.maximum.accumulate([0.0, p10, p50, max(q50, p50 + 20), max(q95, q50 + 10, p50 + 30)])
-        result[z] = np.interp(plane, nodes + np.arange(5) * 1e-3, [-1024, -930, -850, 20, 160])
-    return result
 
 
 def _read(path: Path) -> NDArray[np.generic]:

@@ -20,6 +20,7 @@ from inference.training.lobes import train_lobes
 from inference.training.losses import balanced_entropy, loss_of, median_frequency_weights
 from inference.training.networks import OUTPUTS, build_network
 from inference.training.patches import train_patches
+from inference.training.restoration import train_restoration
 from inference.training.samples import Samples, samples_of
 
 VALIDATION_BATCH = 32
@@ -42,6 +43,8 @@ def train(config: TrainingConfig, device: str = "auto") -> Path:
         return train_fissures(config, pick_device(device))
     if config.task == "candidates":
         return train_candidates(config, pick_device(device))
+    if config.task == "restoration":
+        return train_restoration(config, pick_device(device))
     if config.task == "volume":
         return train_patches(config, pick_device(device))
     training, validation = split(config, list(configured_cases(config)))

@@ -55,3 +55,13 @@ def test_a_shipped_file_may_serve_another_pipeline(weights: Path, tmp_path: Path
 def test_a_checkpoint_that_is_not_there_is_named(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["release", "unet2d", "lung=nowhere.pt"]) == 2
     assert "nowhere.pt" in capsys.readouterr().err
+
+
+def test_the_mean_of_two_checkpoints_can_be_shipped(weights: Path, tmp_path: Path) -> None:
+    for name, value in (("lung-best.pt", 1.0), ("former.pt", 4.0)):
+        state = {"layer": torch.full((2,), value), "batches": torch.tensor(int(value))}
+        torch.save({"state": state}, tmp_path / name)
+    assert main(["release", "unet2d", f"lung={tmp_path / 'lung-best.pt'}+{tmp_path / 'former.pt'}"]) == 0
+    shipped = load_file(weights / "lung.safetensors")
+    assert shipped["layer"].tolist() == [2.5, 2.5]
+    assert shipped["batches"] == 1

@@ -14,7 +14,7 @@ from inference.networks.segnet import SegNet
 from inference.networks.unet import UNet, fused
 from inference.training import crossval, loop
 from inference.training.config import TrainingConfig, read_config
-from inference.training.datasets import Case, grey_as_hu, real_cases, sirm_cases
+from inference.training.datasets import Case, real_cases, sirm_cases
 from inference.training.fit import bar, load_what_fits
 from inference.training.loop import fit, train
 from inference.training.losses import loss_of, median_frequency_weights
@@ -216,16 +216,6 @@ def test_folding_normalisation_changes_nothing() -> None:
     slices = torch.rand(2, 1, 64, 64)
     before = network(slices)
     assert torch.allclose(fused(network)(slices), before, atol=1e-4)
-
-
-def test_equalised_grey_lands_on_lung_and_tissue() -> None:
-    grey = np.full((1, 40, 40), 180, np.uint8)
-    lung = np.zeros((1, 40, 40), np.uint8)
-    lung[:, 5:30, 5:30] = 1
-    grey[lung > 0] = 40
-    hu = grey_as_hu(grey, lung, np.zeros_like(lung))
-    assert np.median(hu[lung > 0]) == pytest.approx(-850, abs=90)
-    assert np.median(hu[lung == 0]) == pytest.approx(20, abs=60)
 
 
 def test_a_patient_has_one_name_in_all_sets(datasets: Path) -> None:
