@@ -20,7 +20,7 @@ from inference.networks.unet import UNet
 from inference.preprocess.slices import INPUT_SIZE, WINDOW_HU, normalised
 from inference.training.config import TrainingConfig
 from inference.training.datasets import AIR_HU, single_slices, synthetic_cases
-from inference.training.equalised import equalised
+from inference.training.equalised import GREYS, equalised
 from inference.training.fit import Fit
 
 #: Complete scans that train beside the single slices.
@@ -39,7 +39,6 @@ TISSUE_HU, TISSUE_RISE_HU = -980.0, 60.0
 #: Lung and what is in it: here an error counts more.
 LUNG_HU, LUNG_WEIGHT = (-960.0, -250.0), 4.0
 VALIDATION_SEED, VALIDATION_BATCHES = 3, 6
-GREYS = 255
 
 
 def train_restoration(config: TrainingConfig, place: Device) -> Path:
@@ -141,12 +140,12 @@ def shown(hu: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
     for plane in hu[:, 0]:
         black = BLACK_HU[0] + (BLACK_HU[1] - BLACK_HU[0]) * _one(draw)
         white = float(np.exp(np.log(WHITE_HU[0]) + np.log(WHITE_HU[1] / WHITE_HU[0]) * _one(draw)))
-        grey = ((plane - black) / (white - black)).clamp(0, 1) * GREYS
+        grey = ((plane - black) / (white - black)).clamp(0, 1) * (GREYS - 1)
         pictures.append(torch.from_numpy(equalised(grey.round().to(torch.uint8).numpy())))
     grey, hu = torch.stack(pictures)[:, None].float(), hu.clamp(*WINDOW_HU)
     if grey.shape[2] > INPUT_SIZE and _one(draw) < SKIPPED_SHARE:
         grey, hu = grey[:, :, ::2, ::2], hu[:, :, ::2, ::2]
-    grey = functional.adaptive_avg_pool2d(grey, INPUT_SIZE).round() / GREYS
+    grey = functional.adaptive_avg_pool2d(grey, INPUT_SIZE).round() / (GREYS - 1)
     return grey, functional.adaptive_avg_pool2d(hu, INPUT_SIZE)
 
 

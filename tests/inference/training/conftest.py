@@ -1,10 +1,30 @@
 """What tests of training share."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from inference.preprocess.lobe_grid import FINE_ZYX
+from inference.training.config import TrainingConfig
 from inference.training.synthetic_ct import AIRWAYS, LobeMap
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainingConfig:
+    """A training of seconds."""
+    return TrainingConfig(
+        name="tiny",
+        task="infection",
+        datasets="",
+        test=[],
+        validation=["b"],
+        out=str(tmp_path),
+        base_channels=4,
+        batch_size=4,
+        steps=12,
+        validate_every=6,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import torch
 
 from inference.device import pick_device
 from inference.errors import BadConfiguration
+from inference.evaluation.restoration import PAIRS
 from inference.preprocess.slices import resized_hu
 from inference.training.config import TrainingConfig
 from inference.training.equalised import CLIP_LIMIT, TILES, equalised, restored_hu
@@ -68,19 +69,9 @@ def disk(centre: int) -> np.ndarray:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> TrainingConfig:
-    return TrainingConfig(
-        name="tiny",
-        task="restoration",
-        datasets="",
-        test=[],
-        validation=[],
-        out=str(tmp_path),
-        base_channels=4,
-        batch_size=2,
-        steps=30,
-        validate_every=15,
-        learning_rate=0.01,
+def config(config: TrainingConfig) -> TrainingConfig:
+    return replace(
+        config, task="restoration", validation=[], batch_size=2, steps=30, validate_every=15, learning_rate=0.01
     )
 
 
@@ -116,14 +107,15 @@ def test_a_missing_scan_is_named(config: TrainingConfig, tmp_path: Path) -> None
         train(replace(config, datasets=str(tmp_path)), "cpu")
 
 
-@pytest.mark.parametrize(("stack", "volume"), [("radiopaedia_H", "4"), ("radiopaedia_A_thick", "2")])
-def test_stacks_whose_hu_are_known_come_back_near_them(datasets: Path, stack: str, volume: str) -> None:
+@pytest.mark.parametrize(("stack", "volume", "first"), PAIRS)
+def test_stacks_whose_hu_are_known_come_back_near_them(datasets: Path, stack: str, volume: str, first: int) -> None:
     grey, lung = (
         sitk.GetArrayFromImage(sitk.ReadImage(str(datasets / "ma20" / f"{stack}_{kind}.nii.gz")))
         for kind in ("image", "lung")
     )
-    hu = sitk.GetArrayFromImage(sitk.ReadImage(str(datasets / "medseg" / "rp_im" / f"{volume}.nii.gz")))
-    true = resized_hu(hu[8 : 8 + len(grey)].astype(np.int16))[:, 0].numpy()[lung > 0]
+    number = volume.removeprefix("medseg-")
+    hu = sitk.GetArrayFromImage(sitk.ReadImage(str(datasets / "medseg" / "rp_im" / f"{number}.nii.gz")))
+    true = resized_hu(hu[first : first + len(grey)].astype(np.int16))[:, 0].numpy()[lung > 0]
     found = restored_hu(grey)[lung > 0]
     assert np.abs(found - true).mean() < 100
     assert np.corrcoef(found, true)[0, 1] > 0.8

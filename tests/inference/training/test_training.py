@@ -34,22 +34,6 @@ def disk_case(name: str, seed: int) -> Case:
     return Case(name, name, hu, np.ones_like(infection), infection, knows_kinds=True)
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> TrainingConfig:
-    return TrainingConfig(
-        name="tiny",
-        task="infection",
-        datasets="",
-        test=[],
-        validation=["b"],
-        out=str(tmp_path),
-        base_channels=4,
-        batch_size=4,
-        steps=12,
-        validate_every=6,
-    )
-
-
 def test_only_a_network_with_a_pretrained_encoder_starts_from_imagenet(config: TrainingConfig) -> None:
     place = pick_device("cpu")
     with pytest.raises(BadConfiguration, match="Only the network pretrained-unet"):
