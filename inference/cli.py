@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from inference.errors import InferenceError
-from inference.memory import is_for_want_of_memory, limit_memory, out_of_memory
+from inference.memory import is_for_want_of_memory, keep_freed_memory, limit_memory, out_of_memory
 
 #: Status for input that cannot be used; the portal tells refusals from crashes by it.
 REFUSED = 2
@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         limit_memory()
+        keep_freed_memory()
         _handler(options.handler)(options)
     except InferenceError as refusal:
         return _refuse(options, refusal)

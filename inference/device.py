@@ -7,6 +7,8 @@ import torch
 from inference.errors import BadConfiguration
 
 CPU_BATCH, LARGEST_BATCH = 16, 128
+#: Of a batch, what goes through a network together on a CPU.
+CPU_PIECE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,14 @@ class Device:
             return CPU_BATCH
         free_bytes, _ = torch.cuda.mem_get_info(self.torch_device)
         return max(1, min(LARGEST_BATCH, int(free_bytes / 2 / 2**20 / item_mib)))
+
+    def piece(self, items: int) -> int:
+        """How many of a batch's items go through a network together.
+
+        On a CPU few: the allocator gives large tensors back at once, so that every layer has to ask for its memory
+        again, page by page.
+        """
+        return CPU_PIECE if self.torch_device.type == "cpu" else items
 
     def laid(self, values: torch.Tensor, layout: torch.memory_format) -> torch.Tensor:
         """A tensor on the device in a memory layout; on its way to a GPU it passes through pinned memory."""

@@ -1,5 +1,9 @@
-"""A bound on memory, so that no input can take the machine down: what exceeds it is refused like other bad input."""
+"""A bound on memory, so that no input can take the machine down: what exceeds it is refused like other bad input.
 
+And what the process does with memory that it has used.
+"""
+
+import ctypes
 import os
 import resource
 from pathlib import Path
@@ -11,6 +15,9 @@ VARIABLE = "INFERENCE_MEMORY_GIB"
 #: With an NVIDIA driver, processes map more than they use: there the limit would be wrong.
 DRIVER = Path("/dev/nvidiactl")
 GIB = 1024**3
+#: Parameters of glibc's mallopt(3), and a size beyond that of any layer's result.
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 2**31 - 1
 #: How libraries say that they got no memory, where they raise something else than MemoryError.
 SIGNS = ("allocate memory", "bad_alloc", "bad allocation", "Cannot allocate", "Unable to allocate")
 
@@ -28,6 +35,17 @@ def limit_memory() -> None:
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
         wanted = int(gib * GIB)
         resource.setrlimit(resource.RLIMIT_DATA, (wanted if most < 0 else min(wanted, most), most))
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep freed memory for the next layer of a network; by default it goes back to the system.
+
+    Getting it anew, page by page, took a quarter of an analysis. Other C libraries than glibc are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def is_for_want_of_memory(fault: BaseException) -> bool:

@@ -10,7 +10,7 @@ from inference.evaluation import effusions, held_out, papers
 from inference.evaluation.held_out import LARGE_ENOUGH_ML, mean_metric, pooled_metrics, rounded, stored_results
 from inference.evaluation.lobes import METHODS as LOBE_METHODS
 from inference.evaluation.plots import bland_altman, dice_boxes, roc_curve, threshold_curves
-from inference.metrics import mape_percent, pearson_r
+from inference.metrics import Confusion, mape_percent, pearson_r
 from inference.training.export import write_card
 from inference.volumetry import poi_percent
 
@@ -56,6 +56,8 @@ Two of the stacks are slices of MedSeg volumes, whose HU are known. The network 
 (`inference/training/restoration.py`) learnt from the single lung slices, P001, normal001 and phantoms; neither patient
 was among them. Its HU beside the known ones, over all pixels of the reference masks:
 """
+#: Kinds that readers of the held-out cases told apart.
+SHOWN_KINDS = ("ground_glass", "consolidation")
 #: Smaller shares of infection have no meaningful relative error.
 MARKED_PERCENT = 1.0
 SIRM_PROTOCOL = """\
@@ -143,8 +145,9 @@ def _overview(results: Results, pictures: Path) -> str:
     rows = [[name, *(figures["summary"][key] for key in NAMES)] for name, figures in results.items()]
     in_hu = [[name, *(figures["summary_hu"][key] for key in NAMES)] for name, figures in results.items()]
     kinds = [
-        [name, *(value for kind in ("ground_glass", "consolidation") for value in _kind(figures["cases"], kind))]
+        [name, *(value for kind in SHOWN_KINDS for value in _kind(figures["cases"], kind))]
         for name, figures in results.items()
+        if _tells_kinds(figures["cases"])
     ]
     return "\n".join(
         [
@@ -155,7 +158,7 @@ def _overview(results: Results, pictures: Path) -> str:
             f"![Bland-Altman of PoIR]({PICTURES}/bland-altman.png)\n",
             "CT in Hounsfield units only:\n",
             _table(head, in_hu),
-            "Kinds of infection, where the readers told them apart (MedSeg):\n",
+            "Kinds of infection, where the readers told them apart (MedSeg), by the pipelines that tell them:\n",
             _table(
                 [
                     "Pipeline",
@@ -165,6 +168,12 @@ def _overview(results: Results, pictures: Path) -> str:
             ),
         ]
     )
+
+
+def _tells_kinds(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether a pipeline ever said ground-glass or consolidation, rightly or wrongly."""
+    counts = (Confusion(*row["counts"][kind]) for row in rows for kind in SHOWN_KINDS if kind in row["counts"])
+    return any(count.tp + count.fp for count in counts)
 
 
 def _kind(rows: Sequence[dict[str, Any]], kind: str) -> list[float | None]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from inference.device import Device
 from inference.geometry import Geometry
 from inference.progress import OnProgress
-from inference.segmenters.slices import SliceNetwork, enlarged, slice_network_of
+from inference.segmenters.slices import SliceNetwork, enlarged, slice_network_of, step_of
 from inference.volume import Mask, Volume
 
 #: Fluid changes little between neighbouring slices: it is sought in slices so far apart and interpolated between them.
@@ -48,7 +48,7 @@ class SliceEffusion:
         if not (shares > self._threshold).any():
             return found
         for z in range(levels[0], levels[-1] + 1):
-            coarse = _between(shares, (z - levels[0]) / _step(volume.geometry))
+            coarse = _between(shares, (z - levels[0]) / step_of(SOUGHT_EVERY_MM, volume.geometry))
             plane = enlarged(coarse[None, None], found.shape[1:])[0, 0]
             found[z] = plane.numpy() > self._threshold
             found[z] &= (volume.hu[z] > FLUID_HU[0]) & (volume.hu[z] < FLUID_HU[1]) & (lung.labels[z] == 0)
@@ -76,7 +76,7 @@ class SliceEffusion:
         # The median forgets the borders, which are half lung.
         medians = ndimage.median(hu, bodies, numbers)
         grid_ml = volume.geometry.voxel_mm3 / 1000 * np.prod(volume.geometry.shape_zyx[1:]) / np.prod(shares.shape[1:])
-        each_ml = grid_ml * _step(volume.geometry)
+        each_ml = grid_ml * step_of(SOUGHT_EVERY_MM, volume.geometry)
         kept = (sizes * each_ml >= SMALLEST_ML) & (medians > USUAL_FLUID_HU[0]) & (medians < USUAL_FLUID_HU[1])
         shares[torch.from_numpy(np.isin(bodies, numbers[~kept]))] = 0.0
 
@@ -110,12 +110,7 @@ def load_effusion(part: dict[str, Any], file: dict[str, str], device: Device) ->
 def _sought(shown: NDArray[np.intp], geometry: Geometry) -> NDArray[np.intp]:
     """Slices to look at, evenly spaced, from below the lungs' base to their top."""
     lowest = max(0, int(shown[0]) - round(BELOW_MM / geometry.spacing_zyx_mm[0]))
-    return np.arange(lowest, int(shown[-1]) + 1, _step(geometry))
-
-
-def _step(geometry: Geometry) -> int:
-    """How many slices on the next one to look at is."""
-    return min(max(1, int(SOUGHT_EVERY_MM / geometry.spacing_zyx_mm[0])), geometry.shape_zyx[0])
+    return np.arange(lowest, int(shown[-1]) + 1, step_of(SOUGHT_EVERY_MM, geometry))
 
 
 def _between(shares: Tensor, place: float) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.device import Device, cpu_device
+from inference.geometry import Geometry
 from inference.labels import InfectionLabel
 from inference.networks.slices import slice_network
 from inference.networks.unet import fused
@@ -23,6 +24,8 @@ SLICE_MIB = 90.0
 #: Denser than this is chest wall or infected lung; the latter is found with this certainty at least (of 255).
 DENSE_HU, SURE = -300, 200
 AIR_HU = -1024
+#: Of a step between slices: what is so little short of the next whole number counts as that.
+ROUNDING = 0.01
 
 
 class SliceNetwork:
@@ -107,11 +110,14 @@ class SliceNetwork:
 
     def _computed(self, inputs: Tensor) -> Tensor:
         with torch.inference_mode(), self._device.autocast():
-            logits = self._logits(inputs)
-            if self._mirrored:
-                logits = (logits + self._logits(inputs.flip(3)).flip(3)) / 2
+            logits = torch.cat([self._both_ways(piece) for piece in inputs.split(self._device.piece(len(inputs)))])
         logits = logits.float().reshape(len(inputs), self._slices, -1, *logits.shape[2:])
         return (logits.softmax(dim=2) if self._is_exclusive else logits.sigmoid()).cpu()
+
+    def _both_ways(self, inputs: Tensor) -> Tensor:
+        """Logits, of a network that is asked twice the mean of a slice's and its mirror image's."""
+        logits = self._logits(inputs)
+        return (logits + self._logits(inputs.flip(3)).flip(3)) / 2 if self._mirrored else logits
 
     def _logits(self, inputs: Tensor) -> Tensor:
         logits: Tensor = self._network(self._device.laid(inputs, torch.channels_last))
@@ -146,13 +152,14 @@ class SliceLung:
     #: The network has seen dense lung at the surface; there is nothing left to close.
     closing_mm = 0.0
 
-    def __init__(self, network: SliceNetwork) -> None:
-        self._network = network
+    def __init__(self, network: SliceNetwork, every_mm: float = 0.0) -> None:
+        """The network looks at slices so far apart at most that others lie between them; 0: at each."""
+        self._network, self._every_mm = network, every_mm
 
     def lung_probability(self, volume: Volume, on_progress: OnProgress) -> NDArray[np.uint8]:
         """Probability of lung, 0..255, axes z, y, x of an axial scan."""
         probability = np.empty(volume.geometry.shape_zyx, np.uint8)
-        for part, shares in self._network.batches(volume.hu):
+        for part, shares in interpolated(self._network, volume.hu, step_of(self._every_mm, volume.geometry)):
             spread = enlarged(shares[:, :1], probability.shape[1:])
             found = (spread[:, 0] * 255).round().to(torch.uint8).numpy()
             # At the border a dense voxel is chest wall rather than lung, unless the network is sure.
@@ -166,7 +173,7 @@ class SliceInfection:
     """Infection by a slice network, on the box around the lungs or on whole slices.
 
     With `kinds` the outputs are background and each `InfectionLabel` in turn; else the last one is infection of
-    unknown kind. With `is_masked` the network sees nothing but lung.
+    unknown kind. With `is_masked` the network sees nothing but lung. `every_mm` is as for the lung.
     """
 
     def __init__(
@@ -177,8 +184,9 @@ class SliceInfection:
         kinds: bool,
         is_masked: bool,
         is_boxed: bool = True,
+        every_mm: float = 0.0,
     ) -> None:
-        self._network, self._threshold = network, threshold
+        self._network, self._threshold, self._every_mm = network, threshold, every_mm
         self._kinds, self._is_masked, self._is_boxed = kinds, is_masked, is_boxed
 
     def infection_kinds(self, volume: Volume, lung: Mask, on_progress: OnProgress) -> NDArray[np.uint8]:
@@ -191,7 +199,7 @@ class SliceInfection:
         levels = slice(int(shown[0]), int(shown[-1]) + 1)
         crops = self._crops(volume, lung, np.arange(levels.start, levels.stop))
         target = kinds[levels, rows, columns]
-        for part, shares in self._network.batches(crops):
+        for part, shares in interpolated(self._network, crops, step_of(self._every_mm, volume.geometry)):
             target[part] = self._labels(enlarged(shares, crops.shape[1:]))
             on_progress(part.stop / len(crops))
         return kinds
@@ -228,6 +236,39 @@ class SliceInfection:
         return found
 
 
+def step_of(every_mm: float, geometry: Geometry) -> int:
+    """How many slices on the next one to look at is, so that they are `every_mm` apart at most, or each is looked at.
+
+    Scanners write 1.0004 mm and mean 1.
+    """
+    step = int(every_mm / geometry.spacing_zyx_mm[0] + ROUNDING)
+    return min(max(1, step), geometry.shape_zyx[0])
+
+
+def interpolated(
+    network: SliceNetwork | AveragedNetworks, planes: NDArray[np.int16], step: int
+) -> Iterator[tuple[slice, Tensor]]:
+    """Shares of all planes (n, y, x), as of `batches`, by a network that looks at each `step`-th one.
+
+    Between two that were looked at they change evenly; behind the last one they stay.
+    """
+    if step == 1:
+        yield from network.batches(planes)
+        return
+    kept: Tensor | None = None
+    for part, shares in network.batches(planes[::step]):
+        known = shares if kept is None else torch.cat([kept, shares])
+        first = part.stop - len(known)
+        stop = len(planes) if part.stop * step >= len(planes) else (part.stop - 1) * step
+        places = torch.arange(first * step, stop) / step - first
+        below = places.long()
+        above = (below + 1).clamp(max=len(known) - 1)
+        if len(places):
+            between = torch.lerp(known[below], known[above], (places - below)[:, None, None, None])
+            yield slice(first * step, stop), between
+        kept = known[-1:]
+
+
 def enlarged(shares: Tensor, shape_yx: Sequence[int]) -> Tensor:
     """Shares (n, c, size, size) on slices of another size."""
     return functional.interpolate(shares, size=tuple(shape_yx), mode="bilinear", align_corners=False)
@@ -239,7 +280,7 @@ def load_lung(part: dict[str, Any], file: dict[str, str], device: Device) -> Sli
     Raises:
         MissingWeights: the file is absent or not the one the model card names.
     """
-    return SliceLung(slice_network_of(part, file, device))
+    return SliceLung(slice_network_of(part, file, device), part.get("every_mm", 0.0))
 
 
 def load_infection(part: dict[str, Any], file: dict[str, str], device: Device) -> SliceInfection:
@@ -260,6 +301,7 @@ def infection_by(network: SliceNetwork | AveragedNetworks, part: dict[str, Any])
         kinds=knows_kinds,
         is_masked=part.get("masked", False),
         is_boxed=knows_kinds,
+        every_mm=part.get("every_mm", 0.0),
     )
 
 

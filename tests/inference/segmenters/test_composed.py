@@ -9,16 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from inference.catalogue import card_of, catalogue
+from inference.catalogue import DEFAULT_PIPELINE, card_of, catalogue, pipeline_named
 from inference.device import CPU_BATCH, Device, pick_device
 from inference.geometry import Geometry
-from inference.labels import InfectionLabel
+from inference.labels import INFECTED_LABELS, InfectionLabel
+from inference.metrics import Confusion
+from inference.phantom import Acquisition, PhantomPatient
 from inference.pipeline import load_segmenter
 from inference.progress import OnProgress, ignore_progress
 from inference.segmenters.composed import Composed, Filtered
 from inference.segmenters.cubes import CubeFinder
 from inference.segmenters.lobes import NetworkLobes
-from inference.segmenters.slices import AveragedNetworks, SliceInfection, SliceNetwork
+from inference.segmenters.slices import AveragedNetworks, SliceInfection, SliceNetwork, interpolated, step_of
 from inference.volume import Mask, Volume
 
 
@@ -50,6 +52,51 @@ def test_in_25d_every_slice_gets_its_own_masks_across_batches() -> None:
     found, wanted = (torch.cat([shares for _, shares in network.batches(planes)]) for network in (whole, single))
     assert found.shape == wanted.shape == (len(levels), 1, 256, 256)
     assert torch.allclose(found, wanted, atol=0.02)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3 * CPU_BATCH + 2])
+def test_between_slices_that_were_looked_at_shares_change_evenly(count: int) -> None:
+    seen = []
+
+    class Mean(nn.Module):
+        def forward(self, slices: torch.Tensor) -> torch.Tensor:
+            seen.extend(slices.mean(dim=(1, 2, 3)).tolist())
+            return slices
+
+    planes = np.repeat(np.linspace(-1000, 400, count), 64).reshape(-1, 8, 8).astype(np.int16)
+    network = SliceNetwork(Mean(), Device(torch.device("cpu"), has_fast_bf16=False), is_exclusive=False)
+    (each,) = torch.cat([shares for _, shares in network.batches(planes)]).mean(dim=(2, 3)).T
+    seen.clear()
+    parts = list(interpolated(network, planes, 3))
+    assert len(seen) == -(-count // 3)
+    assert [z for part, _ in parts for z in range(part.start, part.stop)] == list(range(count))
+    (found,) = torch.cat([shares for _, shares in parts]).mean(dim=(2, 3)).T
+    last = (count - 1) // 3 * 3
+    assert torch.allclose(found[:last], each[:last], atol=0.002)
+    assert torch.allclose(found[last:], each[last])
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "slices", "step"),
+    [(5.0, 40, 1), (2.0, 40, 1), (1.25, 40, 1), (1.0, 300, 2), (1.0004, 300, 2), (0.625, 500, 3), (0.5, 2, 2)],
+)
+def test_slices_to_look_at_are_no_further_apart_than_asked(spacing_mm: float, slices: int, step: int) -> None:
+    assert step_of(2.0, Geometry((slices, 4, 4), (spacing_mm, 1.0, 1.0))) == step
+    assert step_of(0.0, Geometry((slices, 4, 4), (spacing_mm, 1.0, 1.0))) == 1
+
+
+def test_the_default_finds_in_thin_slices_what_a_look_at_each_finds() -> None:
+    scan = PhantomPatient(3).scan(Acquisition(infected_ml=150.0, size=160, slices=300))
+    middle = slice(120, 160)
+    geometry = Geometry((40, 160, 160), scan.volume.geometry.spacing_zyx_mm)
+    volume = Volume(scan.volume.hu[middle], geometry)
+    lung = Mask(scan.truth.lung.labels[middle], geometry)
+    quick, each = (load_segmenter(pipeline_named(name), "cpu") for name in (DEFAULT_PIPELINE, "unet25d"))
+    assert step_of(card_of(DEFAULT_PIPELINE)["parameters"]["infection"]["every_mm"], geometry) > 1
+    kinds = (one.infection_kinds(volume, lung, ignore_progress) for one in (quick, each))
+    found, wanted = (np.isin(one, INFECTED_LABELS) & (lung.labels > 0) for one in kinds)
+    assert found.sum() == pytest.approx(wanted.sum(), rel=0.05)
+    assert (Confusion.of(found, wanted).metrics()["dice"] or 0.0) > 0.92
 
 
 def test_the_mirror_image_is_heard_too() -> None:
@@ -98,7 +145,7 @@ def test_a_full_gpu_gets_less_at_a_time_and_last_the_cpu_takes_over() -> None:
     wanted = torch.cat(
         [s for _, s in SliceNetwork(nn.Identity(), pick_device("cpu"), is_exclusive=False).batches(planes)]
     )
-    network = SliceNetwork(Fullness(), pick_device("cpu"), is_exclusive=False)
+    network = SliceNetwork(Fullness(), Undivided(torch.device("cpu"), has_fast_bf16=False), is_exclusive=False)
     assert torch.allclose(torch.cat([shares for _, shares in network.batches(planes)]), wanted, atol=0.02)
     assert sizes == [5, 2, 3, 1, 2]
     Fullness.limit = 0
@@ -107,6 +154,13 @@ def test_a_full_gpu_gets_less_at_a_time_and_last_the_cpu_takes_over() -> None:
     gpu = FullGpu(torch.device("meta"), has_fast_bf16=False)
     elsewhere = SliceNetwork(nn.Identity(), gpu, is_exclusive=False)
     assert torch.allclose(torch.cat([shares for _, shares in elsewhere.batches(planes)]), wanted, atol=0.02)
+
+
+class Undivided(Device):
+    """A CPU that computes a whole batch together, as a GPU does."""
+
+    def piece(self, items: int) -> int:
+        return items
 
 
 class FullGpu(Device):
