@@ -11,7 +11,7 @@ from torch import Tensor
 from inference.device import Device
 from inference.geometry import Geometry
 from inference.progress import OnProgress
-from inference.segmenters.slices import SliceNetwork, enlarged, slice_network_of, step_of
+from inference.segmenters.slices import SliceNetwork, between, enlarged, slice_network_of, step_of
 from inference.volume import Mask, Volume
 
 #: Fluid changes little between neighbouring slices: it is sought in slices so far apart and interpolated between them.
@@ -48,7 +48,7 @@ class SliceEffusion:
         if not (shares > self._threshold).any():
             return found
         for z in range(levels[0], levels[-1] + 1):
-            coarse = _between(shares, (z - levels[0]) / step_of(SOUGHT_EVERY_MM, volume.geometry))
+            coarse = between(shares, (z - levels[0]) / step_of(SOUGHT_EVERY_MM, volume.geometry))
             plane = enlarged(coarse[None, None], found.shape[1:])[0, 0]
             found[z] = plane.numpy() > self._threshold
             found[z] &= (volume.hu[z] > FLUID_HU[0]) & (volume.hu[z] < FLUID_HU[1]) & (lung.labels[z] == 0)
@@ -111,13 +111,6 @@ def _sought(shown: NDArray[np.intp], geometry: Geometry) -> NDArray[np.intp]:
     """Slices to look at, evenly spaced, from below the lungs' base to their top."""
     lowest = max(0, int(shown[0]) - round(BELOW_MM / geometry.spacing_zyx_mm[0]))
     return np.arange(lowest, int(shown[-1]) + 1, step_of(SOUGHT_EVERY_MM, geometry))
-
-
-def _between(shares: Tensor, place: float) -> Tensor:
-    """Shares of one slice, from the two around it that were looked at; `place` counts in those."""
-    below = int(place)
-    above = min(below + 1, len(shares) - 1)
-    return torch.lerp(shares[below], shares[above], place - below)
 
 
 def _shrunk(planes: NDArray[np.int16], shape_yx: torch.Size) -> NDArray[np.float32]:

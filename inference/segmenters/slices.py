@@ -260,13 +260,16 @@ def interpolated(
         known = shares if kept is None else torch.cat([kept, shares])
         first = part.stop - len(known)
         stop = len(planes) if part.stop * step >= len(planes) else (part.stop - 1) * step
-        places = torch.arange(first * step, stop) / step - first
-        below = places.long()
-        above = (below + 1).clamp(max=len(known) - 1)
-        if len(places):
-            between = torch.lerp(known[below], known[above], (places - below)[:, None, None, None])
-            yield slice(first * step, stop), between
+        if numbers := range(first * step, stop):
+            yield slice(first * step, stop), torch.stack([between(known, z / step - first) for z in numbers])
         kept = known[-1:]
+
+
+def between(shares: Tensor, place: float) -> Tensor:
+    """Shares of one slice, from the two around it that were looked at (n, ...); `place` counts in those."""
+    below = int(place)
+    above = min(below + 1, len(shares) - 1)
+    return torch.lerp(shares[below], shares[above], place - below)
 
 
 def enlarged(shares: Tensor, shape_yx: Sequence[int]) -> Tensor:
