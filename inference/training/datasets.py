@@ -20,6 +20,8 @@ from inference.training.equalised import restored_hu
 #: MedSeg volume -> patient; the letters are those of the Radiopaedia cases of Ma et al.
 MEDSEG_PATIENTS = {"1": "I", "2": "A", "3": "A", "4": "H", "6": "D", "7": "E", "9": "G"}
 MEDSEG_PIXEL_MM = 1.37
+#: A kind that stands alone in its slice is ground-glass if half of it is thinner than this (docs/decisions/0021).
+LONE_KIND_HU = -350
 FIRST_TRAINING_PHANTOM = 101
 #: Grey values of the SIRM masks, by label.
 SIRM_LABELS = (0, 85, 170, 255)
@@ -129,6 +131,19 @@ def training_cases(root: Path, task: Task, phantoms: int) -> Iterator[Case]:
     yield from synthetic_cases(phantoms, with_effusion=task in ON_SIRM)
 
 
+def with_lone_kinds_by_density(infection: NDArray[np.uint8], hu: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """MedSeg's labels (z, y, x) with the kind mended that stands alone in its slice.
+
+    There the masks say 2, consolidation, whatever it is; it is ground-glass where its median HU says so.
+    """
+    mended = infection.copy()
+    for labels, plane in zip(mended, hu, strict=True):
+        lone = labels == InfectionLabel.CONSOLIDATION
+        if lone.any() and not (labels == InfectionLabel.GROUND_GLASS).any() and np.median(plane[lone]) < LONE_KIND_HU:
+            labels[lone] = InfectionLabel.GROUND_GLASS
+    return mended
+
+
 def lung_masked(case: Case) -> Case:
     """A case whose surroundings of the lung (with infection and effusion) are air."""
     inside = case.lung > 0
@@ -177,7 +192,7 @@ def _medseg(folder: Path) -> Iterator[Case]:
     for number, patient in MEDSEG_PATIENTS.items():
         hu = _read(folder / "rp_im" / f"{number}.nii.gz").astype(np.int16)
         lung = _read(folder / "rp_lung_msk" / f"{number}.nii.gz").astype(np.uint8)
-        infection = _read(folder / "rp_msk" / f"{number}.nii.gz").astype(np.uint8)
+        infection = with_lone_kinds_by_density(_read(folder / "rp_msk" / f"{number}.nii.gz").astype(np.uint8), hu)
         thickness = sitk.ReadImage(str(folder / "rp_im" / f"{number}.nii.gz")).GetSpacing()[2]
         spacing = (float(thickness), MEDSEG_PIXEL_MM, MEDSEG_PIXEL_MM)
         yield Case(f"medseg-{number}", patient, hu, lung, infection, knows_kinds=True, spacing_zyx_mm=spacing)

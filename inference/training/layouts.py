@@ -17,8 +17,15 @@ from inference.errors import BadConfiguration, NoLungs
 from inference.geometry import Geometry
 from inference.labels import InfectionLabel
 from inference.pipeline import find_lungs, load_segmenter
+from inference.preprocess.chest import Chest
 from inference.training.config import TrainingConfig
-from inference.training.datasets import Case, real_cases, sirm_cases, training_cases
+from inference.training.datasets import (
+    Case,
+    real_cases,
+    sirm_cases,
+    training_cases,
+    with_lone_kinds_by_density,
+)
 from inference.training.effusions import effusion_cases
 from inference.volume import Volume
 
@@ -110,7 +117,7 @@ def medseg_cases(root: Path) -> Iterator[Case]:
     for image in _images(root / "rp_im", "*.nii.gz"):
         hu, spacing = _ct(image)
         lung_path = root / "rp_lung_msk" / image.name
-        infection = _labels(_needed(root / "rp_msk" / image.name), hu.shape)
+        infection = with_lone_kinds_by_density(_labels(_needed(root / "rp_msk" / image.name), hu.shape), hu)
         lung = _labels(lung_path, hu.shape) > 0 if lung_path.exists() else _found_lungs(image.name, hu, spacing)
         name = f"medseg_{_stem(image)}"
         yield _case(name, name, hu, lung, infection, spacing, knows_kinds=True)
@@ -188,7 +195,8 @@ def _with_found_lungs(
 def _found_lungs(name: str, hu: NDArray[np.int16], spacing: tuple[float, float, float]) -> NDArray[np.bool_]:
     segmenter = load_segmenter(pipeline_named(DEFAULT_PIPELINE), "auto")
     try:
-        lung = find_lungs(Volume(hu, Geometry(hu.shape, spacing)), segmenter)
+        volume = Volume(hu, Geometry(hu.shape, spacing))
+        lung = find_lungs(volume, Chest.survey(volume), segmenter)
     except NoLungs as refusal:
         raise BadConfiguration(f"{name} has no lung mask, and none could be found: {refusal.sentence}") from refusal
     found: NDArray[np.bool_] = lung.labels > 0

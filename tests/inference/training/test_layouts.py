@@ -11,6 +11,7 @@ from inference.errors import BadConfiguration
 from inference.io import write_mask, write_volume
 from inference.phantom import SyntheticScan
 from inference.training.config import TrainingConfig
+from inference.training.datasets import with_lone_kinds_by_density
 from inference.training.layouts import LAYOUTS, configured_cases, extra_cases
 from inference.training.loop import train
 
@@ -96,6 +97,19 @@ def test_medseg_as_downloaded_reads_upright_whatever_the_file_says(tmp_path: Pat
     assert case.knows_kinds
     assert case.infection is not None
     assert case.hu[case.infection == 2].tolist() == [-300] * 9
+
+
+def test_a_kind_alone_in_its_slice_is_told_by_its_density() -> None:
+    hu = np.full((4, 2, 3), -900, np.int16)
+    labels = np.zeros((4, 2, 3), np.uint8)
+    thin, dense, both = 0, 1, 2
+    hu[thin, 0], hu[dense, 0], hu[both] = -600, -50, -600
+    labels[thin, 0], labels[dense, 0], labels[both] = 2, 2, [[1, 1, 1], [2, 2, 0]]
+    mended = with_lone_kinds_by_density(labels, hu)
+    assert mended[thin, 0].tolist() == [1, 1, 1], "as thin as ground-glass"
+    assert mended[dense, 0].tolist() == [2, 2, 2]
+    assert mended[both].tolist() == [[1, 1, 1], [2, 2, 0]], "where readers told two kinds apart they are believed"
+    assert labels[thin, 0].tolist() == [2, 2, 2], "what was handed in stays"
 
 
 def test_sets_without_lungs_get_those_that_the_default_pipeline_finds(
