@@ -12,6 +12,7 @@ from inference.explanation import explanation
 from inference.io import Reading, to_axial
 from inference.labels import InfectionLabel
 from inference.preprocess.chest import Chest
+from inference.preprocess.infected_lung import with_infected_tissue
 from inference.preprocess.lungs import clean_lungs, lung_notes
 from inference.progress import OnProgress, Progress, Stage, ignore_progress, part_of
 from inference.quality import QualityNote
@@ -44,36 +45,38 @@ def analyse(reading: Reading, entry: PipelineEntry, segmenter: Segmenter, progre
     """
     axial = to_axial(reading.volume)
     with progress.stage(Stage.LUNGS) as on_progress:
-        lung = _lungs(reading, axial.volume, segmenter, on_progress)
+        chest = Chest.survey(axial.volume)
+        aerated = lung = _lungs(reading, axial.volume, chest, segmenter, on_progress)
     with progress.stage(Stage.LOBES):
         lobes, lobe_notes = segmenter.find_lobes(axial.volume, lung)
     with progress.stage(Stage.INFECTION) as on_progress:
-        kinds = segmenter.infection_kinds(axial.volume, lung, on_progress)
+        kinds = segmenter.infection_kinds(axial.volume, aerated, on_progress)
+        if segmenter.joins_infection:
+            lung, lobes = with_infected_tissue(aerated, lobes, kinds, axial.volume, chest)
         # Effusion lies outside the lung; everything else counts inside it alone.
         kinds[(lung.labels == 0) & (kinds != InfectionLabel.EFFUSION)] = 0
         infection = Mask(kinds, lung.geometry)
     with progress.stage(Stage.MEASURING):
         masks = Masks(*(axial.undo(mask.labels) for mask in (lung, lobes, infection)))
         figures = measure(reading.volume, masks)
-        picture = explanation(axial.volume, lung, kinds, segmenter)
+        picture = explanation(axial.volume, aerated, kinds, segmenter)
     notes = (*reading.quality, *lung_notes(lung), *lobe_notes)
     return Analysis(masks, {**figures, **_provenance(entry, notes)}, picture)
 
 
-def find_lungs(axial: Volume, segmenter: Segmenter, on_progress: OnProgress = ignore_progress) -> Mask:
-    """`LungLabel` of an axial volume.
+def find_lungs(axial: Volume, chest: Chest, segmenter: Segmenter, on_progress: OnProgress = ignore_progress) -> Mask:
+    """`LungLabel` of an axial volume; `chest` is its survey.
 
     Raises:
         NoLungs: there is no pair of lungs to measure.
     """
     probability = segmenter.lung_probability(axial, part_of(on_progress, 0.0, 0.7))
-    chest = Chest.survey(axial)
     return clean_lungs(axial, probability, chest, segmenter.closing_mm, part_of(on_progress, 0.7, 1.0))
 
 
-def _lungs(reading: Reading, axial: Volume, segmenter: Segmenter, on_progress: OnProgress) -> Mask:
+def _lungs(reading: Reading, axial: Volume, chest: Chest, segmenter: Segmenter, on_progress: OnProgress) -> Mask:
     try:
-        return find_lungs(axial, segmenter, on_progress)
+        return find_lungs(axial, chest, segmenter, on_progress)
     except NoLungs as refusal:
         # What was odd about the series may be why.
         noted = " ".join(note.text for note in reading.quality)

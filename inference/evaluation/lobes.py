@@ -22,6 +22,7 @@ from inference.metrics import Confusion, hd95_mm
 from inference.networks.ctsunet import CtsUNet
 from inference.networks.fissures import fissure_network
 from inference.pipeline import analyse, find_lungs, load_segmenter
+from inference.preprocess.chest import Chest
 from inference.progress import Progress
 from inference.training.config import TrainingConfig
 from inference.training.fit import state_of
@@ -149,7 +150,7 @@ def draw_lobes(scans: Sequence[Path], path: Path) -> None:
     segmenter, shown = load_segmenter(entry, "auto"), []
     for scan in scans:
         axial = to_axial(read_input(scan).volume).volume
-        lobes, _ = segmenter.find_lobes(axial, find_lungs(axial, segmenter))
+        lobes, _ = segmenter.find_lobes(axial, find_lungs(axial, Chest.survey(axial), segmenter))
         shown.append((axial, lobes.labels))
     lobe_panels(shown, path)
 

@@ -48,3 +48,8 @@ class LobeFinder(Protocol):
 
 class Segmenter(LungFinder, InfectionFinder, LobeFinder, Protocol):
     """One loaded method that finds all three."""
+
+    @property
+    def joins_infection(self) -> bool:
+        """Whether dense infection beside the lungs, which was not found as lung, belongs to them."""
+        ...

@@ -53,6 +53,7 @@ class Composed:
     lung: LungFinder
     infection: InfectionFinder
     lobes: LobeFinder
+    joins_infection: bool = False
 
     @property
     def closing_mm(self) -> float:
@@ -126,7 +127,8 @@ def load(name: str, device: str) -> Composed:
         infection = Filtered(infection, _finder("candidates", parts, files, place))
     if "effusion" in parts:
         infection = WithEffusion(infection, _finder("effusion", parts, files, place))
-    return Composed(_finder("lung", parts, files, place), infection, _finder("lobes", parts, files, place))
+    lung, lobes = (_finder(role, parts, files, place) for role in ("lung", "lobes"))
+    return Composed(lung, infection, lobes, parts["lung"].get("joins_infection", False))
 
 
 def _finder(role: str, parts: dict[str, Any], files: dict[str, Any], device: Device) -> Any:

@@ -34,6 +34,11 @@ class HuBaseline:
         """Vessels and dense infection at the surface are dents in a thresholded lung."""
         return 8.0
 
+    @property
+    def joins_infection(self) -> bool:
+        """Infection is looked for in the lung alone."""
+        return False
+
     def lung_probability(self, volume: Volume, on_progress: OnProgress) -> NDArray[np.uint8]:
         """255 below the lung threshold, else 0; body wall, bowel and room air are told apart afterwards."""
         probability = (volume.hu < self.lung_hu).view(np.uint8) * np.uint8(255)

@@ -27,6 +27,7 @@ class KnownSegmenter:
     scan: SyntheticScan
     kinds: NDArray[np.uint8]
     closing_mm: float = 1.0
+    joins_infection: bool = False
 
     def lung_probability(self, volume: Volume, on_progress: OnProgress) -> NDArray[np.uint8]:
         on_progress(1.0)
