@@ -12,7 +12,7 @@ from inference.explanation import explanation
 from inference.io import Reading, to_axial
 from inference.labels import InfectionLabel
 from inference.preprocess.chest import Chest
-from inference.preprocess.infected_lung import with_infected_tissue
+from inference.preprocess.infected_lung import joined_notes, with_infected_tissue
 from inference.preprocess.lungs import clean_lungs, lung_notes
 from inference.progress import OnProgress, Progress, Stage, ignore_progress, part_of
 from inference.quality import QualityNote
@@ -60,7 +60,7 @@ def analyse(reading: Reading, entry: PipelineEntry, segmenter: Segmenter, progre
         masks = Masks(*(axial.undo(mask.labels) for mask in (lung, lobes, infection)))
         figures = measure(reading.volume, masks)
         picture = explanation(axial.volume, aerated, kinds, segmenter)
-    notes = (*reading.quality, *lung_notes(lung), *lobe_notes)
+    notes = (*reading.quality, *lung_notes(lung), *joined_notes(aerated, lung), *lobe_notes)
     return Analysis(masks, {**figures, **_provenance(entry, notes)}, picture)
 
 

@@ -15,6 +15,7 @@ SOURCES = (
     "inference/io",
     "inference/lobes.py",
     "inference/memory.py",
+    "inference/preprocess/infected_lung.py",
     "inference/preprocess/lungs.py",
     "inference/registration.py",
     "inference/segmenters/lobes.py",

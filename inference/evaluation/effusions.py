@@ -12,7 +12,7 @@ from inference.catalogue import DEFAULT_PIPELINE, pipeline_named
 from inference.evaluation.held_out import bare_reading
 from inference.geometry import Geometry
 from inference.io import Reading, read_input
-from inference.labels import InfectionLabel
+from inference.labels import INFECTED_LABELS, InfectionLabel
 from inference.metrics import Confusion
 from inference.phantom import Acquisition, PhantomPatient
 from inference.pipeline import analyse, load_segmenter
@@ -31,7 +31,8 @@ PHANTOM_ML = (0.0, 40.0, 150.0)
 def evaluate_effusion(config: TrainingConfig, dry_scans: Sequence[Path]) -> dict[str, Any]:
     """Measure the default pipeline on the test patients of `config`; writes and returns every row.
 
-    A row has the true and the found volume, and their overlap where fluid was laid. Lungs are found, not known.
+    A row has the true and the found volume, their overlap where fluid was laid, and the infection that was found: fluid
+    should not add to it. Lungs are found, not known.
     `dry_scans` are scans of people without effusion.
 
     Raises:
@@ -47,6 +48,7 @@ def evaluate_effusion(config: TrainingConfig, dry_scans: Sequence[Path]) -> dict
             "scan": name,
             "true_ml": round(truth.volume_ml(InfectionLabel.EFFUSION), 1),
             "found_ml": round(found.volume_ml(InfectionLabel.EFFUSION), 1),
+            "infected_ml": round(found.volume_ml(*INFECTED_LABELS), 1),
             "counts": list(astuple(Confusion.of(*pair))),
         }
         rows.append(row)

@@ -8,14 +8,18 @@ from inference.labels import INFECTED_LABELS, LEFT_LOBES, LungLabel
 from inference.preprocess.chest import Chest
 from inference.preprocess.coarse import CoarseGrid
 from inference.preprocess.morphology import grow_in_plane, open_in_plane
+from inference.quality import QualityNote
 from inference.volume import Mask, Volume
 
-#: Aerated lung is found as lung; what is thinner and lies outside is bowel, or air around the body.
-DENSE_HU = -500
+#: Aerated lung is found as lung: what is thinner and lies outside is bowel, or air around the body. What is denser is
+#: bone, or a vessel with contrast medium.
+DENSE_HU = (-500, 200)
 #: What is thinner than twice this, within its slice, is the blurred border of the chest wall or a vessel.
 RIM_MM = 2.0
 #: Lobes are looked for so far around the tissue that joins a lung.
 NEAR_MM = 30.0
+#: So much of it is told to the reader.
+TOLD_ML = 20.0
 
 Labels = NDArray[np.uint8]
 
@@ -31,7 +35,7 @@ def with_infected_tissue(lung: Mask, lobes: Mask, kinds: Labels, volume: Volume,
         chest: survey of `volume`.
     """
     grid = chest.grid
-    dense = np.isin(kinds, INFECTED_LABELS) & (lung.labels == 0) & (volume.hu > DENSE_HU)
+    dense = _dense_infection(lung.labels, kinds, volume.hu)
     tissue = (grid.mean(dense) > 0.5) & chest.inside & ~chest.airways
     tissue = open_in_plane(tissue, RIM_MM, grid.spacing_zyx_mm)
     beside = ndimage.binary_dilation(grid.mean(lung.labels > 0) > 0.5)
@@ -47,6 +51,30 @@ def with_infected_tissue(lung: Mask, lobes: Mask, kinds: Labels, volume: Volume,
             sides = np.where(np.isin(joining, LEFT_LOBES), LungLabel.LEFT, LungLabel.RIGHT)
             joined_lung[covered] |= np.where(joining > 0, sides, 0).astype(np.uint8)
     return Mask(joined_lung, lung.geometry), Mask(joined_lobes, lobes.geometry)
+
+
+def joined_notes(aerated: Mask, lung: Mask) -> list[QualityNote]:
+    """What a reader should know of a lung to which dense infection was joined."""
+    joined_ml = lung.volume_ml(*LungLabel) - aerated.volume_ml(*LungLabel)
+    if joined_ml < TOLD_ML:
+        return []
+    return [
+        QualityNote(
+            "dense-infection-joined",
+            f"{joined_ml:.0f} ml of dense tissue at the border of the lungs count as infected lung; "
+            "check the masks there.",
+        )
+    ]
+
+
+def _dense_infection(lung: Labels, kinds: Labels, hu: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Infection outside the lung that is as dense as tissue; slice by slice, to spare memory."""
+    thinnest, densest = DENSE_HU
+    found = np.zeros(kinds.shape, np.bool_)
+    for z in np.flatnonzero(kinds.any(axis=(1, 2))):
+        infected = np.isin(kinds[z], INFECTED_LABELS) & (lung[z] == 0)
+        found[z] = infected & (hu[z] > thinnest) & (hu[z] < densest)
+    return found
 
 
 def _nearest_lobes(tissue: NDArray[np.bool_], lobes: Labels, grid: CoarseGrid) -> Labels:

@@ -90,6 +90,7 @@ SENTENCES = (
     gettext_noop("{0} is {1}, not a CT image; send DICOM, NIfTI or MetaImage files."),
     gettext_noop("{0} keeps its pixels in another file; export it as one .mha file."),
     gettext_noop("{0} lacks a usable image position, orientation or pixel spacing; send the original series."),
+    gettext_noop("{0} ml of dense tissue at the border of the lungs count as infected lung; check the masks there."),
     gettext_noop("{0} refuses to speak with {1}; check the AE titles."),
     gettext_noop("{0} sent an image of another patient; nothing more is fetched."),
     gettext_noop("{0} sent no image of the study."),

@@ -55,3 +55,4 @@ def test_wet_and_dry_scans_are_measured(
     assert wet["true_ml"] > 5
     assert wet["found_ml"] > dry["found_ml"]
     assert 0 < (effusions.dice_of(wet) or 0) <= 1
+    assert wet["infected_ml"] <= dry["infected_ml"], "fluid is no infection, and hides some"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from inference.geometry import Geometry
 from inference.labels import InfectionLabel, LobeLabel, LungLabel
 from inference.preprocess.chest import Chest
-from inference.preprocess.infected_lung import with_infected_tissue
+from inference.preprocess.infected_lung import joined_notes, with_infected_tissue
 from inference.volume import Mask, Volume
 from tests.inference.preprocess.test_lungs import SHAPE, SPACING, TISSUE, chest, ellipsoid, left_lung, right_lung
 
@@ -15,10 +15,12 @@ GRID = Geometry(SHAPE, SPACING)
 Drawn = NDArray[np.bool_]
 
 
-def joined(dense: Drawn, kind: InfectionLabel = InfectionLabel.CONSOLIDATION) -> tuple[Mask, Mask]:
+def joined(
+    dense: Drawn, kind: InfectionLabel = InfectionLabel.CONSOLIDATION, dense_hu: int = TISSUE
+) -> tuple[Mask, Mask]:
     """The drawn chest after `dense` in it lost its air and its place in the lung mask, and was called infected."""
     hu = chest()
-    hu[dense & (left_lung() | right_lung())] = TISSUE
+    hu[dense & (left_lung() | right_lung())] = dense_hu
     lung = np.where(right_lung(), LungLabel.RIGHT, np.where(left_lung(), LungLabel.LEFT, 0)).astype(np.uint8)
     lung[dense] = 0
     lower = np.indices(SHAPE)[0] < 20
@@ -42,6 +44,19 @@ def test_consolidation_at_the_pleura_belongs_to_its_lung_and_lobe(at_the_back: D
     assert (lobes.labels[found] == LobeLabel.LLL).mean() > 0.9
     assert ((lung.labels > 0) == (lobes.labels > 0)).all()
     assert not (lung.labels[~(left_lung() | right_lung())] > 0).any()
+
+
+def test_the_reader_is_told_how_much_joined(at_the_back: Drawn) -> None:
+    lung, _ = joined(at_the_back)
+    aerated = Mask(np.where(at_the_back, 0, lung.labels), GRID)
+    (note,) = joined_notes(aerated, lung)
+    assert f"{lung.volume_ml(*LungLabel) - aerated.volume_ml(*LungLabel):.0f} ml" in note.text
+    assert joined_notes(aerated, aerated) == []
+
+
+def test_vessels_with_contrast_medium_join_no_lung(at_the_back: Drawn) -> None:
+    lung, _ = joined(at_the_back, dense_hu=320)
+    assert not lung.labels[at_the_back].any()
 
 
 @pytest.mark.parametrize(
