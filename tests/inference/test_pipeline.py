@@ -98,6 +98,35 @@ def test_infection_outside_the_lung_does_not_count_but_effusion_does(
     assert analysis.measurements["lung_ml"] == pytest.approx(chest_scan.truth.lung_ml, rel=0.03)
 
 
+def test_lung_without_air_counts_where_the_pipeline_joins_infection(
+    reading: Reading, chest_scan: SyntheticScan
+) -> None:
+    left = chest_scan.truth.lung.labels == LungLabel.LEFT
+    back = left & (np.arange(left.shape[1])[:, None] > np.quantile(np.nonzero(left)[1], 0.9))
+    hu = np.where(back, 30, reading.volume.hu).astype(np.int16)
+    consolidated = replace(reading, volume=Volume(hu, reading.volume.geometry))
+
+    @dataclass
+    class SeesAirAlone(KnownSegmenter):
+        def lung_probability(self, volume: Volume, on_progress: OnProgress) -> NDArray[np.uint8]:
+            return np.where(back, np.uint8(0), super().lung_probability(volume, on_progress))
+
+    kinds = np.where(back, InfectionLabel.CONSOLIDATION, 0).astype(np.uint8)
+    entry = pipeline_named("hu-baseline")
+    by_air, joined = (
+        analyse(consolidated, entry, SeesAirAlone(chest_scan, kinds, joins_infection=joins), Progress())
+        for joins in (False, True)
+    )
+    true_ml = back.sum() * reading.volume.geometry.voxel_mm3 / 1000
+    assert by_air.measurements["infected_ml"] < 0.3 * true_ml
+    assert joined.measurements["infected_ml"] == pytest.approx(true_ml, rel=0.05)
+    assert joined.measurements["lung_ml"] == pytest.approx(chest_scan.truth.lung_ml, rel=0.03)
+    assert sum(lobe["infected_ml"] for lobe in joined.measurements["lobes"].values()) == pytest.approx(
+        joined.measurements["infected_ml"], rel=0.01
+    )
+    assert "dense-infection-joined" in [note["code"] for note in joined.measurements["quality"]]
+
+
 def test_figures_name_their_pipeline_and_carry_every_quality_note(reading: Reading) -> None:
     odd = QualityNote("slice-gap", "Two slices are missing.")
     figures = baseline_of(replace(reading, quality=(odd,))).measurements
