@@ -10,6 +10,7 @@ from scipy import ndimage
 from inference.errors import BadMask
 from inference.geometry import same_grid
 from inference.labels import LEFT_LOBES, RIGHT_LOBES, InfectionLabel, LobeLabel, LungLabel
+from inference.preprocess.morphology import box_around
 from inference.volume import Mask, Volume
 from inference.volumetry import Masks, measure
 
@@ -79,7 +80,8 @@ def _settled_lobes(
         if not missing.any() or not is_own.any():
             continue
         # Lobes that were there before tell the place, also where the reader took lung away.
-        box = _around(missing, spacing_zyx_mm)
+        # Distances over a whole scan take long.
+        box = box_around(missing, NEAR_MM, spacing_zyx_mm)
         if not is_own[box].any():
             box = (slice(None), slice(None), slice(None))
         nearest = ndimage.distance_transform_edt(
@@ -88,12 +90,3 @@ def _settled_lobes(
         z, y, x = (axis[missing[box]] for axis in nearest)
         settled[box][missing[box]] = lobes[box][z, y, x]
     return settled
-
-
-def _around(mask: NDArray[np.bool_], spacing_zyx_mm: tuple[float, float, float]) -> tuple[slice, ...]:
-    """The box around a mask and `NEAR_MM` beyond: distances over a whole scan take long."""
-    (box,) = ndimage.find_objects(mask.astype(np.uint8))
-    return tuple(
-        slice(max(0, part.start - round(NEAR_MM / mm)), part.stop + round(NEAR_MM / mm))
-        for part, mm in zip(box, spacing_zyx_mm, strict=True)
-    )

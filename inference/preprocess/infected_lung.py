@@ -7,7 +7,7 @@ from scipy import ndimage
 from inference.labels import INFECTED_LABELS, LEFT_LOBES, LungLabel
 from inference.preprocess.chest import Chest
 from inference.preprocess.coarse import CoarseGrid
-from inference.preprocess.morphology import grow_in_plane, open_in_plane
+from inference.preprocess.morphology import box_around, grow_in_plane, open_in_plane
 from inference.quality import QualityNote
 from inference.volume import Mask, Volume
 
@@ -80,11 +80,7 @@ def _dense_infection(lung: Labels, kinds: Labels, hu: NDArray[np.int16]) -> NDAr
 def _nearest_lobes(tissue: NDArray[np.bool_], lobes: Labels, grid: CoarseGrid) -> Labels:
     """For each block of the tissue the lobe that lies nearest, 0 elsewhere."""
     known = lobes[tuple(slice(None, None, factor) for factor in grid.factors_zyx)]
-    (box,) = ndimage.find_objects(tissue.view(np.uint8))
-    near = tuple(
-        slice(max(0, part.start - round(NEAR_MM / mm)), part.stop + round(NEAR_MM / mm))
-        for part, mm in zip(box, grid.spacing_zyx_mm, strict=True)
-    )
+    near = box_around(tissue, NEAR_MM, grid.spacing_zyx_mm)
     result = np.zeros(tissue.shape, np.uint8)
     if not known[near].any():
         return result

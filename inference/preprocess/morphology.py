@@ -92,6 +92,15 @@ def largest_component(mask: BoolStack) -> BoolStack:
     return labels == 1
 
 
+def box_around(mask: BoolStack, margin_mm: float, spacing_zyx_mm: Vector3) -> tuple[slice, ...]:
+    """The box around a mask that is not empty, wider by a margin on every side where the stack goes on."""
+    (box,) = ndimage.find_objects(mask.astype(np.uint8))
+    return tuple(
+        slice(max(0, part.start - round(margin_mm / mm)), part.stop + round(margin_mm / mm))
+        for part, mm in zip(box, spacing_zyx_mm, strict=True)
+    )
+
+
 def depth_mm(mask: BoolStack, spacing_zyx_mm: Vector3) -> NDArray[np.float32]:
     """Distance of each voxel of the mask from the mask's outermost voxels; 0 for those and outside."""
     image = sitk.GetImageFromArray(mask.astype(np.uint8))
