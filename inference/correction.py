@@ -80,7 +80,7 @@ def _settled_lobes(
         if not missing.any() or not is_own.any():
             continue
         # Lobes that were there before tell the place, also where the reader took lung away.
-        # Distances over a whole scan take long.
+        # Only those near it are asked: distances over a whole scan take long.
         box = box_around(missing, NEAR_MM, spacing_zyx_mm)
         if not is_own[box].any():
             box = (slice(None), slice(None), slice(None))

@@ -17,6 +17,7 @@ from scipy import ndimage
 from inference.errors import NoLungs
 from inference.geometry import Geometry
 from inference.labels import INFECTED_LABELS
+from inference.preprocess.morphology import box_around
 from inference.progress import OnProgress, ignore_progress
 from inference.volume import Mask, Volume
 
@@ -152,14 +153,10 @@ def slice_pairs(registration: Registration, current: Geometry, prior: Geometry, 
 
 
 def _box(mask: Mask, margin_mm: float) -> tuple[slice, slice, slice]:
-    found = ndimage.find_objects((mask.labels > 0).astype(np.uint8))
-    if not found:
+    lungs = mask.labels > 0
+    if not lungs.any():
         raise NoLungs("One of the scans shows no lungs, so the two cannot be laid onto each other.")
-    z, y, x = (
-        slice(max(0, part.start - round(margin_mm / mm)), min(size, part.stop + round(margin_mm / mm)))
-        for part, mm, size in zip(found[0], mask.geometry.spacing_zyx_mm, mask.labels.shape, strict=True)
-    )
-    return z, y, x
+    return box_around(lungs, margin_mm, mask.geometry.spacing_zyx_mm)
 
 
 def _cropped(grid: Geometry, box: tuple[slice, slice, slice]) -> Geometry:

@@ -38,8 +38,9 @@ def with_infected_tissue(lung: Mask, lobes: Mask, kinds: Labels, volume: Volume,
     dense = _dense_infection(lung.labels, kinds, volume.hu)
     tissue = (grid.mean(dense) > 0.5) & chest.inside & ~chest.airways
     tissue = open_in_plane(tissue, RIM_MM, grid.spacing_zyx_mm)
-    beside = ndimage.binary_dilation(grid.mean(lung.labels > 0) > 0.5)
-    tissue = ndimage.binary_propagation(tissue & beside, mask=tissue)
+    if tissue.any():
+        beside = ndimage.binary_dilation(grid.mean(lung.labels > 0) > 0.5)
+        tissue = ndimage.binary_propagation(tissue & beside, mask=tissue)
     if not tissue.any():
         return lung, lobes
     nearest = grow_in_plane(_nearest_lobes(tissue, lobes.labels, grid))
@@ -55,7 +56,7 @@ def with_infected_tissue(lung: Mask, lobes: Mask, kinds: Labels, volume: Volume,
 
 def joined_notes(aerated: Mask, lung: Mask) -> list[QualityNote]:
     """What a reader should know of a lung to which dense infection was joined."""
-    joined_ml = lung.volume_ml(*LungLabel) - aerated.volume_ml(*LungLabel)
+    joined_ml = np.count_nonzero(lung.labels != aerated.labels) * lung.geometry.voxel_mm3 / 1000
     if joined_ml < TOLD_ML:
         return []
     return [

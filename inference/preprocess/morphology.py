@@ -18,6 +18,7 @@ IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
 DOME_CM2 = 2.5
 
 BoolStack = NDArray[np.bool_]
+Box = tuple[slice, slice, slice]
 
 
 def open_in_plane(mask: BoolStack, radius_mm: float, spacing_zyx_mm: Vector3) -> BoolStack:
@@ -92,13 +93,19 @@ def largest_component(mask: BoolStack) -> BoolStack:
     return labels == 1
 
 
-def box_around(mask: BoolStack, margin_mm: float, spacing_zyx_mm: Vector3) -> tuple[slice, ...]:
+def box_around(mask: BoolStack, margin_mm: float, spacing_zyx_mm: Vector3) -> Box:
     """The box around a mask that is not empty, wider by a margin on every side where the stack goes on."""
-    (box,) = ndimage.find_objects(mask.astype(np.uint8))
-    return tuple(
-        slice(max(0, part.start - round(margin_mm / mm)), part.stop + round(margin_mm / mm))
-        for part, mm in zip(box, spacing_zyx_mm, strict=True)
+    (box,) = ndimage.find_objects(mask.view(np.uint8))
+    return widened(box, margin_mm, spacing_zyx_mm, mask.shape)
+
+
+def widened(box: tuple[slice, ...], margin_mm: float, spacing_zyx_mm: Vector3, shape_zyx: tuple[int, ...]) -> Box:
+    """A box with a margin on every side where a stack of this shape goes on."""
+    z, y, x = (
+        slice(max(0, part.start - round(margin_mm / mm)), min(size, part.stop + round(margin_mm / mm)))
+        for part, mm, size in zip(box, spacing_zyx_mm, shape_zyx, strict=True)
     )
+    return z, y, x
 
 
 def depth_mm(mask: BoolStack, spacing_zyx_mm: Vector3) -> NDArray[np.float32]:

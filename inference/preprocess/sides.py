@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from inference.geometry import Vector3
 from inference.labels import LungLabel
-from inference.preprocess.morphology import components, depth_mm
+from inference.preprocess.morphology import components, depth_mm, widened
 
 #: A lung holds at least this; smaller pieces join the lung they lie beside.
 MIN_LUNG_ML = 60.0
@@ -92,10 +92,7 @@ def _adopt_pieces(
         box = boxes[piece - 1]
         if (sides[box] > 0)[labels[box] == piece].any():
             continue
-        around = tuple(
-            slice(max(0, part.start - reach), part.stop + reach)
-            for part, reach in zip(box, (round(2 * MAX_GAP_LARGE_MM / mm) for mm in spacing_zyx_mm), strict=True)
-        )
+        around = widened(box, 2 * MAX_GAP_LARGE_MM, spacing_zyx_mm, labels.shape)
         voxels = labels[around] == piece
         is_large = np.count_nonzero(voxels) * voxel_ml >= MIN_LUNG_ML
         reaches = {

@@ -19,13 +19,7 @@ from inference.labels import InfectionLabel
 from inference.pipeline import find_lungs, load_segmenter
 from inference.preprocess.chest import Chest
 from inference.training.config import TrainingConfig
-from inference.training.datasets import (
-    Case,
-    real_cases,
-    sirm_cases,
-    training_cases,
-    with_lone_kinds_by_density,
-)
+from inference.training.datasets import Case, real_cases, sirm_cases, training_cases, with_lone_kinds_by_density
 from inference.training.effusions import effusion_cases
 from inference.volume import Volume
 
