@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from portal.accounts.models import User
+from portal.dashboard.templatetags.clinical import NOTE_NAMES, note_name
 from portal.fhir.resources import diagnostic_report
 from portal.jobs.services import cancel_job, submit_scan
 from portal.patients.models import Patient
@@ -29,6 +30,7 @@ from tests.portal.results import measured_scan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CATALOGUES = sorted((REPOSITORY / "portal" / "locale").glob("*/LC_MESSAGES/*.po"))
+NOTE = re.compile(r'(?:QualityNote\(|_note\(scan,)\s*"([a-z-]+)"')
 PLACE = re.compile(r"%\(\w+\)s|\{\w+\}|%%")
 
 
@@ -55,6 +57,16 @@ def test_every_text_is_translated_with_what_is_filled_in(path: Path) -> None:
     assert "#, fuzzy" not in path.read_text()
     for text, translation in found.items():
         assert set(PLACE.findall(translation)) == set(PLACE.findall(text)), text
+
+
+def test_every_quality_note_has_a_name_in_words() -> None:
+    sources = [path for package in ("inference", "portal") for path in (REPOSITORY / package).rglob("*.py")]
+    codes = {code for path in sources for code in NOTE.findall(path.read_text())}
+    assert codes == set(NOTE_NAMES)
+    assert note_name("slice-gap") == "Slices missing"
+    assert note_name("of-a-later-version") == "Of a later version"
+    with override("de"):
+        assert note_name("slice-gap") == "Schichten fehlen"
 
 
 def test_catalogues_hold_what_the_code_says_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,28 @@ STAGE_NAMES = {
     "writing": gettext_lazy("Storing the result"),
     "registering": gettext_lazy("Matching anatomy"),
 }
+#: Quality notes by their codes, short enough for a row of a table.
+NOTE_NAMES = {
+    "dense-infection-joined": gettext_lazy("Dense infection joined"),
+    "few-slices": gettext_lazy("Few slices"),
+    "files-left-aside": gettext_lazy("Files left aside"),
+    "gantry-tilt": gettext_lazy("Gantry tilted"),
+    "identifiers-replaced": gettext_lazy("Identifiers replaced"),
+    "lobes-approximate": gettext_lazy("Lobes approximate"),
+    "lobes-doubtful": gettext_lazy("Lobes doubtful"),
+    "lobes-thick-slices": gettext_lazy("Lobes from thick slices"),
+    "lungs-cut-off": gettext_lazy("Lungs cut off"),
+    "one-lung": gettext_lazy("One lung"),
+    "other-body-part": gettext_lazy("Other body part"),
+    "other-reconstruction": gettext_lazy("Another reconstruction analysed"),
+    "other-series": gettext_lazy("Other series not analysed"),
+    "slice-gap": gettext_lazy("Slices missing"),
+    "small-lung-volume": gettext_lazy("Small lung volume"),
+    "thick-slices": gettext_lazy("Thick slices"),
+    "time-missing": gettext_lazy("Time missing"),
+    "time-uncertain": gettext_lazy("Time uncertain"),
+    "uneven-spacing": gettext_lazy("Uneven spacing"),
+}
 
 
 #: Templates put an empty string in place of a value that is not there.
@@ -97,6 +119,12 @@ def span(hours: float | Missing) -> str:
 def flag_name(flag: str | None) -> str:
     """A flag in words."""
     return str(FLAG_NAMES.get(flag or "", ""))
+
+
+@register.filter
+def note_name(code: str) -> str:
+    """A quality note in a few words; one of a pipeline that this version does not know shows its code as words."""
+    return str(NOTE_NAMES.get(code) or code.replace("-", " ").capitalize())
 
 
 @register.filter
