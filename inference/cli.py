@@ -162,6 +162,10 @@ def _parser() -> argparse.ArgumentParser:
     restoration.add_argument("config", type=Path, help="any whose datasets hold MedSeg and COVID-19-CT-Seg")
     restoration.set_defaults(handler="inference.commands.report:restoration")
 
+    readers = commands.add_parser("readers-agreement", help="measure how far two readers agree on the same slices")
+    readers.add_argument("config", type=Path, help="any whose datasets hold MedSeg and COVID-19-CT-Seg")
+    readers.set_defaults(handler="inference.commands.report:readers")
+
     report = commands.add_parser("report", help="write docs/evaluation.md from the stored results")
     report.add_argument("target", type=Path, nargs="?", default=Path("docs/evaluation.md"))
     report.set_defaults(handler="inference.commands.report:report")

@@ -6,6 +6,7 @@ import json
 from inference.evaluation.effusions import evaluate_effusion
 from inference.evaluation.held_out import evaluate_held_out
 from inference.evaluation.lobes import add_marked_scan, draw_lobes, evaluate_lobes
+from inference.evaluation.readers import evaluate_readers
 from inference.evaluation.report import write_report
 from inference.evaluation.restoration import evaluate_restoration
 from inference.evaluation.thresholds import sweep_thresholds
@@ -42,6 +43,11 @@ def effusion(options: argparse.Namespace) -> None:
 def restoration(options: argparse.Namespace) -> None:
     """Measure and store."""
     print(json.dumps(evaluate_restoration(read_config(options.config)), indent=1))
+
+
+def readers(options: argparse.Namespace) -> None:
+    """Measure and store."""
+    print(json.dumps(evaluate_readers(read_config(options.config)), indent=1))
 
 
 def report(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""How near restored stacks come to the HU they had: two stacks of COVID-19-CT-Seg are slices of MedSeg volumes."""
+"""How near restored stacks come to the HU they had, where MedSeg holds the same slices."""
 
 import json
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from inference.preprocess.slices import WINDOW_HU, resized_hu
+from inference.evaluation.pairs import paired_cases
+from inference.preprocess.slices import WINDOW_HU
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases
+from inference.training.samples import truth_of
 
 RESULT = Path(__file__).parent / "results" / "restoration.json"
-#: Stack, the MedSeg volume it was cut from, and its first slice there.
-PAIRS = (("radiopaedia_A_thick", "medseg-2", 8), ("radiopaedia_H", "medseg-4", 8))
 
 
 def evaluate_restoration(config: TrainingConfig) -> dict[str, Any]:
@@ -22,21 +22,19 @@ def evaluate_restoration(config: TrainingConfig) -> dict[str, Any]:
         BadConfiguration: data are missing.
     """
     cases = {case.name: case for case in real_cases(Path(config.datasets))}
-    result = {stack: _compared(cases[stack], cases[volume], first) for stack, volume, first in PAIRS}
+    result = {stack.name: _compared(stack, volume) for stack, volume in paired_cases(cases)}
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     return result
 
 
-def _compared(stack: Case, volume: Case, first: int) -> dict[str, dict[str, float]]:
-    planes = volume.hu[first : first + len(stack.hu)]
-    known = np.clip(resized_hu(planes)[:, 0].numpy(), *WINDOW_HU)
-    infected = np.zeros_like(stack.lung) if stack.infection is None else stack.infection
-    regions = {"lung": (stack.lung > 0) | (infected > 0), "infection": infected > 0}
+def _compared(stack: Case, volume: Case) -> dict[str, dict[str, float]]:
+    known = np.clip(volume.hu, *WINDOW_HU)
+    regions = {"lung": truth_of(stack, "lung") > 0, "infection": truth_of(stack, "infection") > 0}
     return {name: _errors(stack.hu[where], known[where]) for name, where in regions.items()}
 
 
 def _errors(found: np.ndarray, known: np.ndarray) -> dict[str, float]:
-    error = found - known
+    error = found.astype(np.int32) - known
     return {
         "mean_absolute_error_hu": round(float(np.abs(error).mean()), 1),
         "bias_hu": round(float(error.mean()), 1),

@@ -63,7 +63,7 @@ def samples_of(cases: Iterable[Case], task: Task, phantom_weight: float, effusio
             planes, target = case.hu[:, rows, columns], truth_of(case, task)[:, rows, columns]
         else:
             planes, target = case.hu, truth_of(case, task)
-        resized = _resized_labels(target)
+        resized = resized_labels(target)
         present = (resized > 0).flatten(1).any(dim=1)
         weight = torch.where(present, 1.0, WITHOUT_TARGET)
         weight *= phantom_weight if case.is_synthetic else 1.0
@@ -102,6 +102,7 @@ def truth_of(case: Case, task: Task) -> NDArray[np.uint8]:
     return infection
 
 
-def _resized_labels(labels: NDArray[np.uint8]) -> Tensor:
+def resized_labels(labels: NDArray[np.uint8]) -> Tensor:
+    """Label planes (n, y, x) on the networks' grid: uint8 (n, INPUT_SIZE, INPUT_SIZE)."""
     values = torch.from_numpy(np.ascontiguousarray(labels)).float()[:, None]
     return functional.interpolate(values, size=(INPUT_SIZE, INPUT_SIZE), mode="nearest")[:, 0].to(torch.uint8)

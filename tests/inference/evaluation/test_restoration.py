@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.evaluation import restoration
+from inference.evaluation import pairs, restoration
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case
 
@@ -20,12 +20,12 @@ def case_of(name: str, hu: np.ndarray) -> Case:
 
 def test_errors_are_those_of_the_slices_that_belong_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
-    volume = rng.integers(-950, -200, (5, 256, 256)).astype(np.int16)
+    volume = rng.integers(-950, -200, (5, 32, 32)).repeat(8, axis=1).repeat(8, axis=2).astype(np.int16)
     stack = volume[2:4].copy()
     stack[:, :100] += 30
     cases = [case_of("stack", stack), case_of("volume", volume)]
     monkeypatch.setattr(restoration, "real_cases", lambda _: iter(cases))
-    monkeypatch.setattr(restoration, "PAIRS", (("stack", "volume", 2),))
+    monkeypatch.setattr(pairs, "PAIRS", (("stack", "volume"),))
     monkeypatch.setattr(restoration, "RESULT", tmp_path / "restoration.json")
     config = TrainingConfig("x", "infection", datasets="", test=[], validation=[], out=str(tmp_path))
     found = restoration.evaluate_restoration(config)["stack"]

@@ -11,7 +11,6 @@ import torch
 
 from inference.device import pick_device
 from inference.errors import BadConfiguration
-from inference.evaluation.restoration import PAIRS
 from inference.preprocess.slices import resized_hu
 from inference.training.config import TrainingConfig
 from inference.training.equalised import CLIP_LIMIT, TILES, equalised, restored_hu
@@ -107,7 +106,9 @@ def test_a_missing_scan_is_named(config: TrainingConfig, tmp_path: Path) -> None
         train(replace(config, datasets=str(tmp_path)), "cpu")
 
 
-@pytest.mark.parametrize(("stack", "volume", "first"), PAIRS)
+@pytest.mark.parametrize(
+    ("stack", "volume", "first"), [("radiopaedia_A_thick", "medseg-2", 8), ("radiopaedia_H", "medseg-4", 8)]
+)
 def test_stacks_whose_hu_are_known_come_back_near_them(datasets: Path, stack: str, volume: str, first: int) -> None:
     grey, lung = (
         sitk.GetArrayFromImage(sitk.ReadImage(str(datasets / "ma20" / f"{stack}_{kind}.nii.gz")))
