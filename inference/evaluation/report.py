@@ -65,10 +65,10 @@ pixels of the reference masks:
 READERS_PROTOCOL = """\
 ## How far two readers agree
 
-Readers of MedSeg and others of COVID-19-CT-Seg marked the same slices of five patients. Here MedSeg's masks are judged by
-the others as a pipeline would be (`inference/evaluation/readers.py`; slices are matched by their likeness). A pipeline
-that learnt from both can hardly agree with one reader more than another reader does: the figures above beside these
-tell how much room is left. Pearson's r rests on stacks from 2 to 61 % infected; over a narrower range it is smaller.
+Readers of MedSeg and others of COVID-19-CT-Seg marked the same slices of five patients. Here MedSeg's masks are judged
+by the others as a pipeline would be (`inference/evaluation/readers.py`; slices are matched by their likeness). A
+pipeline that learnt from both can hardly agree with one reader more than another reader does: the figures above beside
+these tell how much room is left. Pearson's r rests on stacks from 2 to 61 % infected; over a narrower range it is less.
 """
 READERS_COLUMNS = {
     "stack": "Stack",

@@ -28,13 +28,14 @@ def _uniform(*shape: int) -> Tensor:
     return torch.rand(*shape) * 2 - 1
 
 
-def augmented(hu: Tensor, labels: Tensor, task: Task) -> tuple[Tensor, Tensor]:
+def augmented(hu: Tensor, labels: Tensor, task: Task, contrast: float = 1.0) -> tuple[Tensor, Tensor]:
     """Turned, moved, zoomed and mirrored slices with other contrast and noise.
 
     Args:
         hu: (n, k, h, w) float32, k neighbouring slices that are changed alike.
         labels: (n, k, h, w) float32.
         task: decides how far slices are zoomed.
+        contrast: share of the usual changes of brightness and contrast; noise and geometry are as ever.
 
     Returns:
         Network input 0..1 and labels int64, both (n, k, h, w).
@@ -49,9 +50,9 @@ def augmented(hu: Tensor, labels: Tensor, task: Task) -> tuple[Tensor, Tensor]:
     grid = functional.affine_grid(torch.stack([rows, columns], dim=1), list(hu.shape), align_corners=False)
     hu = functional.grid_sample(hu - AIR_HU, grid, align_corners=False) + AIR_HU
     labels = functional.grid_sample(labels, grid, mode="nearest", align_corners=False)
-    ceiling = torch.where(torch.rand(count, 1, 1, 1) < CLIPPED_SHARE, CLIPPED_HU, 3000.0)
-    values = normalised(torch.minimum(hu, ceiling)) ** torch.exp(_uniform(count, 1, 1, 1) * GAMMA)
-    values = values * (1 + _uniform(count, 1, 1, 1) * GAIN) + _uniform(count, 1, 1, 1) * OFFSET
+    ceiling = torch.where(torch.rand(count, 1, 1, 1) < CLIPPED_SHARE * contrast, CLIPPED_HU, 3000.0)
+    values = normalised(torch.minimum(hu, ceiling)) ** torch.exp(_uniform(count, 1, 1, 1) * GAMMA * contrast)
+    values = values * (1 + _uniform(count, 1, 1, 1) * GAIN * contrast) + _uniform(count, 1, 1, 1) * OFFSET * contrast
     values = values + torch.randn_like(values) * torch.rand(count, 1, 1, 1) ** 2 * NOISE
     if torch.rand(1) < BLURRED_SHARE:
         values = functional.avg_pool2d(values, 3, 1, 1)

@@ -78,10 +78,15 @@ class TrainingConfig:
     beside_share: float = 0.0
     #: How much more often slices that show effusion are drawn: it is rare, and small where it is.
     effusion_weight: float = 1.0
+    #: How far brightness and contrast are changed at random, as a share of the usual; little where they tell kinds.
+    contrast: float = 1.0
     #: Tested as the mean of a slice and its mirror image.
     mirrored_test: bool = False
     #: `crossval` takes the threshold that is best on each fold's validation patients, not 0.5.
     chooses_threshold: bool = False
+    #: In `crossval` on MedSeg and the COVID-19-CT-Seg stacks: both also train as equalised pictures, and a slice is
+    #: tested as the mean of its two views.
+    equalised_view: bool = False
     folds: int = field(default=5)
 
 

@@ -1,12 +1,13 @@
 """k-fold over patients: every patient is tested once by a network that never saw that patient."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -16,7 +17,7 @@ from inference.labels import InfectionLabel
 from inference.metrics import Confusion
 from inference.preprocess.slices import lung_box
 from inference.training.config import WITHIN_LUNGS, Task, TrainingConfig
-from inference.training.datasets import Case, beside_cases, cases_of, synthetic_cases
+from inference.training.datasets import Case, beside_cases, cases_of, equalised_cases, synthetic_cases
 from inference.training.layouts import extra_cases
 from inference.training.loop import THRESHOLD, best_network, dice_by_threshold, fit, labels_of, predicted_shares
 from inference.training.networks import OUTPUTS
@@ -41,6 +42,7 @@ def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, An
     """Train and test every fold; writes and returns every metric. `test` and `validation` are not used."""
     own = cases_of(Path(config.datasets), config.task) if config.datasets else iter(())
     cases = [*own, *extra_cases(config.extra)]
+    views = _views(config, cases)
     patients = sorted({case.patient for case in cases if config.task == "lung" or case.infection is not None})
     np.random.default_rng(config.seed).shuffle(patients)
     place = pick_device(device)
@@ -50,7 +52,7 @@ def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, An
         tested = patients[fold :: config.folds]
         # Half of the next fold chooses the checkpoint: about 70, 10 and 20 % of the patients with five folds.
         validated = patients[(fold + 1) % config.folds :: config.folds][::2]
-        folds.append(_tested(config, fold, cases, tested, validated, place, guests))
+        folds.append(_tested(config, fold, views, tested, validated, place, guests))
     counts = {case: own for fold in folds for case, own in fold.counts.items()}
     result = {
         "name": config.name,
@@ -73,34 +75,43 @@ def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, An
     return result
 
 
+def _views(config: TrainingConfig, cases: list[Case]) -> list[list[Case]]:
+    """The cases as they are, and if so configured once more as equalised pictures (where a case has none, as it is)."""
+    if not config.equalised_view:
+        return [cases]
+    pictures = {case.name: case for case in equalised_cases(Path(config.datasets))}
+    return [cases, [pictures.get(case.name, case) for case in cases]]
+
+
 def _tested(
     config: TrainingConfig,
     fold: int,
-    cases: list[Case],
+    views: list[list[Case]],
     tested: Sequence[str],
     validated: Sequence[str],
     place: Device,
     guests: Samples | None,
 ) -> Fold:
-    """Train and test one fold."""
-    training = [case for case in cases if case.patient not in {*tested, *validated}]
-    validation = [case for case in cases if case.patient in validated]
+    """Train and test one fold; the first of the views has the grid that the metrics are counted on."""
+    training = [case for cases in views for case in cases if case.patient not in {*tested, *validated}]
+    validation = [case for cases in views for case in cases if case.patient in validated]
     part = replace(config, name=f"{config.name}-fold{fold}")
     fit(part, [*training, *synthetic_cases(config.phantoms)], validation, place, guests)
     network = best_network(part, place)
 
-    def shares_in(some: list[Case]) -> tuple[Tensor, Samples]:
-        samples = samples_of(some, config.task, 1.0)
-        return predicted_shares(network, samples, config, place, mirrored=config.mirrored_test), samples
+    def shares_in(wanted: Callable[[Case], bool]) -> tuple[Tensor, Samples]:
+        seen = [samples_of(filter(wanted, cases), config.task, 1.0) for cases in views]
+        shares = [predicted_shares(network, view, config, place, mirrored=config.mirrored_test) for view in seen]
+        return torch.stack(shares).mean(dim=0), seen[0]
 
     result = Fold()
     if config.chooses_threshold:
-        shares, samples = shares_in(validation)
+        shares, samples = shares_in(lambda case: case.patient in validated)
         result.threshold = best_threshold(shares, samples.labels, config.task)
-    for case in cases:
+    for case in views[0]:
         if case.patient not in tested or (config.task != "lung" and case.infection is None):
             continue
-        shares, samples = shares_in([case])
+        shares, samples = shares_in(lambda other, name=case.name: other.name == name)  # type: ignore[misc]
         dice = dice_by_threshold(shares, samples.labels, config.task)
         result.dice_by_threshold[case.name] = {str(key): round(value, DECIMALS) for key, value in dice.items()}
         found = _on_grid(labels_of(shares, config.task, result.threshold), case, config.task)

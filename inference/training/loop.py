@@ -115,7 +115,8 @@ class SliceFit(Fit):
         config, samples, device = self.config, self._samples, self.place.torch_device
         chosen = torch.multinomial(samples.weights, config.batch_size)
         around = samples.neighbours(chosen, config.slices)
-        inputs, truth = augmented(samples.hu[around].float(), samples.labels[around].float(), config.task)
+        hu, labels = samples.hu[around].float(), samples.labels[around].float()
+        inputs, truth = augmented(hu, labels, config.task, config.contrast)
         with self.place.autocast():
             logits = self.network(inputs.to(device, memory_format=self.layout))
         # In 2.5D the masks of the neighbours count like so many slices.

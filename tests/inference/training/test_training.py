@@ -13,12 +13,13 @@ from inference.errors import BadConfiguration
 from inference.networks.segnet import SegNet
 from inference.networks.unet import UNet, fused
 from inference.training import crossval, loop
+from inference.training.augment import augmented
 from inference.training.config import TrainingConfig, read_config
 from inference.training.datasets import Case, real_cases, sirm_cases
 from inference.training.fit import bar, load_what_fits
 from inference.training.loop import fit, train
 from inference.training.losses import loss_of, median_frequency_weights
-from inference.training.samples import truth_of
+from inference.training.samples import Samples, truth_of
 
 
 def disk_case(name: str, seed: int) -> Case:
@@ -103,6 +104,38 @@ def test_cross_validation_may_take_the_threshold_of_the_validation_patients(
     result = crossval.cross_validate(chooses, "cpu")
     assert result["thresholds"] == [0.9, 0.9]
     assert result["dice"]["a"] == pytest.approx(result["dice_by_threshold"]["a"]["0.9"], abs=0.02)
+
+
+def test_cross_validation_may_look_at_cases_as_equalised_pictures_too(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [disk_case(name, seed) for seed, name in enumerate("abcd")]
+    pictures = [replace(case, hu=np.full_like(case.hu, -700)) for case in cases[:3]]
+    monkeypatch.setattr(crossval, "cases_of", lambda *_: iter(cases))
+    monkeypatch.setattr(crossval, "equalised_cases", lambda _: iter(pictures))
+
+    def shares(_network: object, samples: Samples, *_: object, mirrored: bool) -> torch.Tensor:
+        brightest = samples.hu.float().flatten(1).max(dim=1).values
+        share = torch.where(brightest > -400, 0.9, 0.3)[:, None, None, None].expand(-1, 1, *samples.hu.shape[1:])
+        return torch.cat([1 - share, share, torch.zeros_like(share)], dim=1)
+
+    monkeypatch.setattr(crossval, "predicted_shares", shares)
+    both = replace(config, datasets="anywhere", folds=4, steps=2, validate_every=2, equalised_view=True)
+    result = crossval.cross_validate(both, "cpu")
+    # The mean of 0.9 and 0.3 is above 0.5, not above 0.65; a case without a picture is seen twice as it is.
+    assert result["dice_by_threshold"]["a"]["0.5"] > 0
+    assert result["dice_by_threshold"]["a"]["0.65"] == 0
+    assert result["dice_by_threshold"]["d"]["0.65"] > 0
+
+
+def test_contrast_is_changed_as_far_as_configured() -> None:
+    hu, labels = torch.full((64, 1, 16, 16), -500.0), torch.zeros(64, 1, 16, 16)
+    spread = []
+    for contrast in (0.0, 0.33, 1.0):
+        torch.manual_seed(1)
+        values, _ = augmented(hu, labels, "kinds", contrast)
+        spread.append(float(values[:, 0, 6:10, 6:10].mean(dim=(1, 2)).std()))
+    assert spread[0] < spread[1] / 2 < spread[2] / 4
 
 
 def test_the_best_threshold_is_the_one_with_the_best_dice() -> None:
