@@ -26,12 +26,13 @@ EDGE, LEAST_CORRELATION = 48, 0.95
 
 
 def paired_cases(cases: Mapping[str, Case]) -> Iterator[tuple[Case, Case]]:
-    """Each of `PAIRS` as two cases of the same slices, both on the stack's grid.
+    """Each of `PAIRS` whose cases are there as two cases of the same slices, both on the stack's grid.
 
     Of a stack's slice the likest one of the volume is taken; a slice that resembles none is left out of both.
     """
     for stack, volume in PAIRS:
-        yield _same_slices(cases[stack], cases[volume])
+        if stack in cases and volume in cases:
+            yield _same_slices(cases[stack], cases[volume])
 
 
 def _same_slices(stack: Case, volume: Case) -> tuple[Case, Case]:

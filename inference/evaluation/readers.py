@@ -1,17 +1,26 @@
 """How far two readers agree on the same slices: what no measurement judged by one of them can be asked to surpass."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from inference.evaluation.held_out import rounded
+from inference.catalogue import DEFAULT_PIPELINE, PipelineEntry, pipeline_named
+from inference.evaluation.held_out import bare_reading, rounded
 from inference.evaluation.pairs import paired_cases
+from inference.geometry import Geometry
+from inference.labels import INFECTED_LABELS
 from inference.metrics import Confusion, hd95_mm, mape_percent, pearson_r
+from inference.pipeline import analyse, load_segmenter
+from inference.progress import Progress
+from inference.segmenters import Segmenter
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases
 from inference.training.samples import truth_of
+from inference.volume import Volume
 from inference.volumetry import poi_percent
 
 RESULT = Path(__file__).parent / "results" / "readers.json"
@@ -20,12 +29,16 @@ RESULT = Path(__file__).parent / "results" / "readers.json"
 def evaluate_readers(config: TrainingConfig) -> dict[str, Any]:
     """Store and return the masks of MedSeg's readers judged by those of COVID-19-CT-Seg's, as a pipeline's would be.
 
+    Beside them the masks that the default pipeline finds in the volumes of the configuration's test patients, judged by
+    either reader on the same slices.
+
     Raises:
         BadConfiguration: data are missing.
     """
     cases = {case.name: case for case in real_cases(Path(config.datasets))}
     rows = [_compared(judge, judged) for judge, judged in paired_cases(cases)]
     judged, judge = ([row[name] for row in rows] for name in ("poi_percent", "true_poi_percent"))
+    entry = pipeline_named(DEFAULT_PIPELINE)
     result = {
         "pairs": rows,
         "summary": {
@@ -33,17 +46,40 @@ def evaluate_readers(config: TrainingConfig) -> dict[str, Any]:
             "poir_r": rounded(pearson_r(judged, judge)),
             "poir_mape_percent": rounded(mape_percent(judged, judge), 1),
         },
+        "pipeline": {
+            "version": entry.version,
+            "sha256": entry.sha256,
+            "pairs": _pipeline_judged(entry, {n: case for n, case in cases.items() if case.patient in config.test}),
+        },
     }
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     return result
+
+
+def _pipeline_judged(entry: PipelineEntry, cases: Mapping[str, Case]) -> list[dict[str, Any]]:
+    segmenter = load_segmenter(entry, "auto")
+    rows = []
+    for stack, volume in paired_cases(cases):
+        found = _found(cases[volume.name], entry, segmenter)
+        ((_, judged),) = paired_cases({stack.name: cases[stack.name], volume.name: found})
+        rows += [_compared(judge, replace(judged, name=entry.name)) for judge in (stack, volume)]
+    return rows
+
+
+def _found(case: Case, entry: PipelineEntry, segmenter: Segmenter) -> Case:
+    """A case with a pipeline's masks in place of its reader's."""
+    volume = Volume(case.hu, Geometry(case.hu.shape, case.spacing_zyx_mm))
+    masks = analyse(bare_reading(volume), entry, segmenter, Progress()).masks
+    infection = np.where(np.isin(masks.infection.labels, INFECTED_LABELS), masks.infection.labels, 0)
+    return replace(case, lung=(masks.lung.labels > 0).astype(np.uint8), infection=infection.astype(np.uint8))
 
 
 def _compared(judge: Case, judged: Case) -> dict[str, Any]:
     true_lung, lung = truth_of(judge, "lung") > 0, truth_of(judged, "lung") > 0
     truth, found = truth_of(judge, "infection") > 0, truth_of(judged, "infection") > 0
     return {
-        "stack": judge.name,
-        "volume": judged.name,
+        "judged": judged.name,
+        "judge": judge.name,
         "slices": len(truth),
         "lung_dice": rounded(Confusion.of(lung, true_lung).metrics()["dice"]),
         "infection_dice": rounded(Confusion.of(found, truth).metrics()["dice"]),

@@ -3,11 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from inference.catalogue import DEFAULT_PIPELINE
 from inference.evaluation import pairs, readers
+from inference.labels import InfectionLabel
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case
 
@@ -46,6 +49,24 @@ def test_slices_are_matched_by_their_likeness_and_strangers_left_out(cases: dict
     np.testing.assert_array_equal(volume.hu, cases["volume"].hu[[3, 1]])
 
 
+def test_the_default_pipeline_is_judged_by_either_reader_of_a_test_patient(
+    cases: dict[str, Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume, stack = cases["volume"], replace(cases["stack"], infection=np.roll(cases["stack"].infection, 32, axis=1))
+    found = np.where(volume.infection, InfectionLabel.CONSOLIDATION, InfectionLabel.EFFUSION)
+    masks = SimpleNamespace(lung=SimpleNamespace(labels=volume.lung), infection=SimpleNamespace(labels=found))
+    monkeypatch.setattr(readers, "real_cases", lambda _: iter([volume, stack]))
+    monkeypatch.setattr(readers, "RESULT", tmp_path / "readers.json")
+    monkeypatch.setattr(readers, "load_segmenter", lambda *_: None)
+    monkeypatch.setattr(readers, "analyse", lambda *_: SimpleNamespace(masks=masks))
+    config = TrainingConfig("x", "infection", datasets="", test=["volume"], validation=[], out=str(tmp_path))
+    by_stack, by_volume = readers.evaluate_readers(config)["pipeline"]["pairs"]
+    assert (by_stack["judged"], by_stack["judge"], by_volume["judge"]) == (DEFAULT_PIPELINE, "stack", "volume")
+    assert by_volume["infection_dice"] == by_volume["lung_dice"] == 1
+    assert by_stack["infection_dice"] == 0, "its readers marked the rows below"
+    assert by_stack["poi_percent"] == by_stack["true_poi_percent"] == 25
+
+
 def test_one_reader_is_judged_by_the_other(
     cases: dict[str, Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +76,7 @@ def test_one_reader_is_judged_by_the_other(
     monkeypatch.setattr(readers, "RESULT", tmp_path / "readers.json")
     config = TrainingConfig("x", "infection", datasets="", test=[], validation=[], out=str(tmp_path))
     found = readers.evaluate_readers(config)
+    assert found["pipeline"]["pairs"] == [], "the configuration names no test patient"
     (pair,) = found["pairs"]
     assert pair["slices"] == 2
     assert pair["lung_dice"] == 1

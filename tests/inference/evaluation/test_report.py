@@ -49,8 +49,10 @@ def test_the_stored_results_are_those_of_the_shipped_weights() -> None:
     stored = held_out.stored_results()
     shipped = {entry.name: entry.sha256 for entry in catalogue()}
     assert {name: figures["sha256"] for name, figures in stored.items()} == shipped
-    effusion = json.loads((held_out.RESULTS.parent / "effusion.json").read_text())
-    assert effusion["sha256"] == shipped[DEFAULT_PIPELINE]
+    effusion, readers = (
+        json.loads((held_out.RESULTS.parent / f"{name}.json").read_text()) for name in ("effusion", "readers")
+    )
+    assert effusion["sha256"] == readers["pipeline"]["sha256"] == shipped[DEFAULT_PIPELINE]
 
 
 def test_cross_validations_stand_beside_the_paper(cards, results: Path, tmp_path: Path) -> None:
