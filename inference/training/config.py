@@ -87,6 +87,9 @@ class TrainingConfig:
     #: In `crossval` on MedSeg and the COVID-19-CT-Seg stacks: both also train as equalised pictures, and a slice is
     #: tested as the mean of its two views.
     equalised_view: bool = False
+    #: Networks a fold in `crossval`, each of another seed and with other patients held back; a slice is tested as their
+    #: mean.
+    members: int = 1
     folds: int = field(default=5)
 
 

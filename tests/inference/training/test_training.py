@@ -128,6 +128,34 @@ def test_cross_validation_may_look_at_cases_as_equalised_pictures_too(
     assert result["dice_by_threshold"]["d"]["0.65"] > 0
 
 
+def test_several_networks_a_fold_hold_back_different_patients_and_are_averaged(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [disk_case(name, seed) for seed, name in enumerate("abcdefgh")]
+    monkeypatch.setattr(crossval, "cases_of", lambda *_: iter(cases))
+    trained: list[tuple[str, set[str], set[str]]] = []
+
+    def fake_fit(part: TrainingConfig, training: list[Case], validation: list[Case], *_: object) -> None:
+        trained.append((part.name, {case.name for case in training}, {case.name for case in validation}))
+
+    def shares(network: float, samples: Samples, *_: object, mirrored: bool) -> torch.Tensor:
+        share = torch.full((len(samples.hu), 1, *samples.hu.shape[1:]), network)
+        return torch.cat([1 - share, share, torch.zeros_like(share)], dim=1)
+
+    monkeypatch.setattr(crossval, "fit", fake_fit)
+    monkeypatch.setattr(crossval, "best_network", lambda part, _: 0.3 if part.name.endswith("-1") else 0.8)
+    monkeypatch.setattr(crossval, "predicted_shares", shares)
+    result = crossval.cross_validate(replace(config, datasets="anywhere", folds=2, members=2), "cpu")
+    assert [name for name, *_ in trained] == ["tiny-fold0", "tiny-fold0-1", "tiny-fold1", "tiny-fold1-1"]
+    for (_, training, held_back), (_, others, held_back_there) in (trained[:2], trained[2:]):
+        assert not training & held_back
+        assert not held_back & held_back_there
+        assert held_back == others
+        assert len(held_back | held_back_there) == 4
+    # (0.8 + 0.3) / 2
+    assert all(dice["0.5"] > 0 == dice["0.6"] for dice in result["dice_by_threshold"].values())
+
+
 def test_contrast_is_changed_as_far_as_configured() -> None:
     hu, labels = torch.full((64, 1, 16, 16), -500.0), torch.zeros(64, 1, 16, 16)
     spread = []
