@@ -90,6 +90,8 @@ READERS_SUMMARY = {
 }
 #: Kinds that readers of the held-out cases told apart.
 SHOWN_KINDS = ("ground_glass", "consolidation")
+#: What a cross-validation cost.
+EFFORT = ("Networks a fold", "Steps of each")
 #: Smaller shares of infection have no meaningful relative error.
 MARKED_PERCENT = 1.0
 SIRM_PROTOCOL = """\
@@ -268,11 +270,11 @@ def _sirm() -> list[str]:
     if not results:
         return []
     rows = [
-        [f"{r['name']} (here)", r["pooled"]["any"]["dice"], r["mean"]["any"], *_kinds_of(r), r["steps"]]
+        [f"{r['name']} (here)", r["pooled"]["any"]["dice"], r["mean"]["any"], *_kinds_of(r), *_effort(r)]
         for r in results
     ]
-    rows += [[name, *figures, None] for name, figures in papers.SIRM.items()]
-    head = ["Network", "Binary, pooled", "Binary, mean of slices", "C1", "C2", "C3", "Steps a fold"]
+    rows += [[name, *figures, None, None] for name, figures in papers.SIRM.items()]
+    head = ["Network", "Binary, pooled", "Binary, mean of slices", "C1", "C2", "C3", *EFFORT]
     details = [
         [r["name"], label, *(m[key] for key in ("sensitivity", "specificity", "dice", "g_mean", "f2", "accuracy"))]
         for r in results
@@ -288,11 +290,18 @@ def _ma() -> list[str]:
     if not results:
         return []
     rows = [
-        [f"{r['name']} (here)", r["mean"]["any"], _of_coronacases(r), r["pooled"]["any"]["dice"], *_poir(r), r["steps"]]
+        [
+            f"{r['name']} (here)",
+            r["mean"]["any"],
+            _of_coronacases(r),
+            r["pooled"]["any"]["dice"],
+            *_poir(r),
+            *_effort(r),
+        ]
         for r in results
     ]
-    rows += [[name, figure, None, None, None, None, None] for name, figure in papers.MA.items()]
-    rows += [[name, None, figure, None, None, None, None] for name, figure in papers.CORONACASES.items()]
+    rows += [[name, figure, *[None] * 6] for name, figure in papers.MA.items()]
+    rows += [[name, None, figure, *[None] * 5] for name, figure in papers.CORONACASES.items()]
     head = [
         "Network",
         "Infection Dice, mean of cases",
@@ -300,8 +309,8 @@ def _ma() -> list[str]:
         "Pooled",
         NAMES["poir_r"],
         NAMES["poir_mape_percent"],
+        *EFFORT,
     ]
-    head.append("Steps a fold")
     cases = [[case, *(r["dice"].get(case) for r in results)] for case in results[0]["dice"]]
     return [MA_PROTOCOL, _table(head, rows), _table(["Infection Dice", *(r["name"] for r in results)], cases)]
 
@@ -386,6 +395,11 @@ def _effusion() -> list[str]:
 
 def _stored(pattern: str) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(held_out.RESULTS.parent.glob(pattern))]
+
+
+def _effort(result: dict[str, Any]) -> tuple[int, int]:
+    """Columns of `EFFORT`."""
+    return result.get("members", 1), result["steps"]
 
 
 def _of_coronacases(result: dict[str, Any]) -> float | None:

@@ -64,6 +64,7 @@ def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, An
         "network": config.network,
         "loss": config.loss,
         "steps": config.steps,
+        "members": config.members,
         "folds": [_pooled(list(fold.counts.values())) for fold in folds],
         "thresholds": [fold.threshold for fold in folds],
         "pooled": _pooled(list(counts.values())),
