@@ -9,8 +9,6 @@ from inference.evaluation.tables import NAMES, all_stored, table
 from inference.metrics import mape_percent, pearson_r
 from inference.volumetry import poi_percent
 
-#: What a cross-validation cost.
-EFFORT = ("Networks a fold", "Steps of each")
 #: Smaller shares of infection have no meaningful relative error.
 MARKED_PERCENT = 1.0
 
@@ -21,11 +19,11 @@ def sirm_part() -> list[str]:
     if not results:
         return []
     rows = [
-        [f"{r['name']} (here)", r["pooled"]["any"]["dice"], r["mean"]["any"], *_kinds_of(r), *_effort(r)]
+        [f"{r['name']} (here)", r["pooled"]["any"]["dice"], r["mean"]["any"], *_kinds_of(r), r["steps"]]
         for r in results
     ]
-    rows += [[name, *figures, None, None] for name, figures in papers.SIRM.items()]
-    head = ["Network", "Binary, pooled", "Binary, mean of slices", "C1", "C2", "C3", *EFFORT]
+    rows += [[name, *figures, None] for name, figures in papers.SIRM.items()]
+    head = ["Network", "Binary, pooled", "Binary, mean of slices", "C1", "C2", "C3", "Steps a fold"]
     details = [
         [r["name"], label, *(m[key] for key in ("sensitivity", "specificity", "dice", "g_mean", "f2", "accuracy"))]
         for r in results
@@ -47,12 +45,12 @@ def ma_part() -> list[str]:
             _of_coronacases(r),
             r["pooled"]["any"]["dice"],
             *_poir(r),
-            *_effort(r),
+            r["steps"],
         ]
         for r in results
     ]
-    rows += [[name, figure, *[None] * 6] for name, figure in papers.MA.items()]
-    rows += [[name, None, figure, *[None] * 5] for name, figure in papers.CORONACASES.items()]
+    rows += [[name, figure, *[None] * 5] for name, figure in papers.MA.items()]
+    rows += [[name, None, figure, *[None] * 4] for name, figure in papers.CORONACASES.items()]
     head = [
         "Network",
         "Infection Dice, mean of cases",
@@ -60,15 +58,10 @@ def ma_part() -> list[str]:
         "Pooled",
         NAMES["poir_r"],
         NAMES["poir_mape_percent"],
-        *EFFORT,
+        "Steps a fold",
     ]
     cases = [[case, *(r["dice"].get(case) for r in results)] for case in results[0]["dice"]]
     return [MA_PROTOCOL, table(head, rows), table(["Infection Dice", *(r["name"] for r in results)], cases)]
-
-
-def _effort(result: dict[str, Any]) -> tuple[int, int]:
-    """Columns of `EFFORT`."""
-    return result.get("members", 1), result["steps"]
 
 
 def _of_coronacases(result: dict[str, Any]) -> float | None:

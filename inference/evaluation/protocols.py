@@ -48,7 +48,7 @@ slice tested once. Dice is counted on the slices' own grid, over the pixels of a
 mean of slices. The set names no patients, so slices of one patient may lie in training and testing, as in the paper.
 C1 ground-glass, C2 consolidation, C3 pleural effusion. Networks named binary learnt only whether a pixel shows any of
 them, as Saood and Hatem's binary ones did; binary Dice of the others is that of their kinds together. Beside
-unet-kinds and pretrained-kinds other sets trained, among them MedSeg before its kinds were mended
+unet-kinds and pretrained-kinds other sets trained, among them MedSeg; beside unet-kinds before its kinds were mended
 (docs/decisions/0021).
 """
 MA_PROTOCOL = """\

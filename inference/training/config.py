@@ -84,12 +84,6 @@ class TrainingConfig:
     mirrored_test: bool = False
     #: `crossval` takes the threshold that is best on each fold's validation patients, not 0.5.
     chooses_threshold: bool = False
-    #: In `crossval` on MedSeg and the COVID-19-CT-Seg stacks: both also train as equalised pictures, and a slice is
-    #: tested as the mean of its two views.
-    equalised_view: bool = False
-    #: Networks a fold in `crossval`, each of another seed and with other patients held back; a slice is tested as their
-    #: mean.
-    members: int = 1
     folds: int = field(default=5)
 
 

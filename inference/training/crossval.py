@@ -1,15 +1,14 @@
 """k-fold over patients: every patient is tested once by a network that never saw that patient."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from inference.device import Device, pick_device
@@ -17,7 +16,7 @@ from inference.labels import InfectionLabel
 from inference.metrics import Confusion
 from inference.preprocess.slices import lung_box
 from inference.training.config import WITHIN_LUNGS, Task, TrainingConfig
-from inference.training.datasets import Case, beside_cases, cases_of, equalised_cases, synthetic_cases
+from inference.training.datasets import Case, beside_cases, cases_of, synthetic_cases
 from inference.training.layouts import extra_cases
 from inference.training.loop import THRESHOLD, best_network, dice_by_threshold, fit, labels_of, predicted_shares
 from inference.training.networks import OUTPUTS
@@ -38,33 +37,26 @@ class Fold:
     dice_by_threshold: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Study:
-    """What the folds have in common. The first of the views has the grid that the metrics are counted on."""
-
-    config: TrainingConfig
-    views: list[list[Case]]
-    #: In the order in which they fall into folds.
-    patients: list[str]
-    place: Device
-    guests: Samples | None
-
-
 def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, Any]:
     """Train and test every fold; writes and returns every metric. `test` and `validation` are not used."""
     own = cases_of(Path(config.datasets), config.task) if config.datasets else iter(())
     cases = [*own, *extra_cases(config.extra)]
     patients = sorted({case.patient for case in cases if config.task == "lung" or case.infection is not None})
     np.random.default_rng(config.seed).shuffle(patients)
-    study = Study(config, _views(config, cases), patients, pick_device(device), _beside(config))
-    folds = [_tested(study, fold) for fold in range(config.folds)]
+    place = pick_device(device)
+    guests = _beside(config)
+    folds: list[Fold] = []
+    for fold in range(config.folds):
+        tested = patients[fold :: config.folds]
+        # Half of the next fold chooses the checkpoint: about 70, 10 and 20 % of the patients with five folds.
+        validated = patients[(fold + 1) % config.folds :: config.folds][::2]
+        folds.append(_tested(config, fold, cases, tested, validated, place, guests))
     counts = {case: own for fold in folds for case, own in fold.counts.items()}
     result = {
         "name": config.name,
         "network": config.network,
         "loss": config.loss,
         "steps": config.steps,
-        "members": config.members,
         "folds": [_pooled(list(fold.counts.values())) for fold in folds],
         "thresholds": [fold.threshold for fold in folds],
         "pooled": _pooled(list(counts.values())),
@@ -81,44 +73,34 @@ def cross_validate(config: TrainingConfig, device: str = "auto") -> dict[str, An
     return result
 
 
-def _views(config: TrainingConfig, cases: list[Case]) -> list[list[Case]]:
-    """The cases as they are, and if so configured once more as equalised pictures (where a case has none, as it is)."""
-    if not config.equalised_view:
-        return [cases]
-    pictures = {case.name: case for case in equalised_cases(Path(config.datasets))}
-    return [cases, [pictures.get(case.name, case) for case in cases]]
-
-
-def _tested(study: Study, fold: int) -> Fold:
+def _tested(
+    config: TrainingConfig,
+    fold: int,
+    cases: list[Case],
+    tested: Sequence[str],
+    validated: Sequence[str],
+    place: Device,
+    guests: Samples | None,
+) -> Fold:
     """Train and test one fold."""
-    config, views, place = study.config, study.views, study.place
-    tested, next_fold = (study.patients[number % config.folds :: config.folds] for number in (fold, fold + 1))
-    # Half of the next fold chooses the checkpoint: about 70, 10 and 20 % of the patients with five folds.
-    parts = [next_fold[member :: max(2, config.members)] for member in range(config.members)]
-    networks = [_trained(study, fold, member, {*tested}, {*part}) for member, part in enumerate(parts)]
+    training = [case for case in cases if case.patient not in {*tested, *validated}]
+    validation = [case for case in cases if case.patient in validated]
+    part = replace(config, name=f"{config.name}-fold{fold}")
+    fit(part, [*training, *synthetic_cases(config.phantoms)], validation, place, guests)
+    network = best_network(part, place)
 
-    def shares_in(wanted: Callable[[Case], bool], some: Sequence[nn.Module]) -> tuple[Tensor, Samples]:
-        seen = [samples_of(filter(wanted, cases), config.task, 1.0) for cases in views]
-        shares = [
-            predicted_shares(network, view, config, place, mirrored=config.mirrored_test)
-            for view in seen
-            for network in some
-        ]
-        return torch.stack(shares).mean(dim=0), seen[0]
+    def shares_in(some: list[Case]) -> tuple[Tensor, Samples]:
+        samples = samples_of(some, config.task, 1.0)
+        return predicted_shares(network, samples, config, place, mirrored=config.mirrored_test), samples
 
     result = Fold()
     if config.chooses_threshold:
-        # No network is asked about patients that it learnt from.
-        held_back = [
-            shares_in(lambda case, part=part: case.patient in part, [network])  # type: ignore[misc]
-            for network, part in zip(networks, parts, strict=True)
-        ]
-        shares, labels = (torch.cat(tensors) for tensors in zip(*((s, x.labels) for s, x in held_back), strict=True))
-        result.threshold = best_threshold(shares, labels, config.task)
-    for case in views[0]:
+        shares, samples = shares_in(validation)
+        result.threshold = best_threshold(shares, samples.labels, config.task)
+    for case in cases:
         if case.patient not in tested or (config.task != "lung" and case.infection is None):
             continue
-        shares, samples = shares_in(lambda other, name=case.name: other.name == name, networks)  # type: ignore[misc]
+        shares, samples = shares_in([case])
         dice = dice_by_threshold(shares, samples.labels, config.task)
         result.dice_by_threshold[case.name] = {str(key): round(value, DECIMALS) for key, value in dice.items()}
         found = _on_grid(labels_of(shares, config.task, result.threshold), case, config.task)
@@ -129,17 +111,6 @@ def _tested(study: Study, fold: int) -> Fold:
                 counts[InfectionLabel(label).name.lower()] = Confusion.of(found == label, truth == label)
         result.counts[case.name] = counts
     return result
-
-
-def _trained(study: Study, fold: int, member: int, tested: set[str], validated: set[str]) -> nn.Module:
-    """The network of a fold's member that was best on the patients held back from it."""
-    config = study.config
-    name = f"{config.name}-fold{fold}" + (f"-{member}" if member else "")
-    training = [case for cases in study.views for case in cases if case.patient not in tested | validated]
-    validation = [case for cases in study.views for case in cases if case.patient in validated]
-    part = replace(config, name=name, seed=config.seed + member)
-    fit(part, [*training, *synthetic_cases(config.phantoms)], validation, study.place, study.guests)
-    return best_network(part, study.place)
 
 
 def best_threshold(shares: Tensor, truth: Tensor, task: Task) -> float:

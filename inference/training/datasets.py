@@ -3,7 +3,7 @@
 A patient who appears in two sets carries one name in both, so that no split can tear the patient apart.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from inference.errors import BadConfiguration
 from inference.labels import InfectionLabel
 from inference.phantom import Acquisition, PhantomPatient
 from inference.training.config import ON_SIRM, Task
-from inference.training.equalised import equalised, grey_as_hu, restored_hu, shown_grey
+from inference.training.equalised import restored_hu
 
 #: MedSeg volume -> patient; the letters are those of the Radiopaedia cases of Ma et al.
 MEDSEG_PATIENTS = {"1": "I", "2": "A", "3": "A", "4": "H", "6": "D", "7": "E", "9": "G"}
@@ -83,19 +83,6 @@ def cases_of(root: Path, task: Task) -> Iterator[Case]:
         BadConfiguration: a piece is missing; the sentence names it.
     """
     return sirm_cases(root / "sirm100") if task in ON_SIRM else real_cases(root)
-
-
-def equalised_cases(root: Path) -> Iterator[Case]:
-    """MedSeg and the COVID-19-CT-Seg stacks as the stacks are shown: equalised grey, spread over the networks' window.
-
-    Raises:
-        BadConfiguration: a piece is missing; the sentence names it.
-    """
-    for case in _medseg(root / "medseg"):
-        _, rows, columns = case.hu.shape
-        grey = np.stack([equalised(shown_grey(plane))[:rows, :columns] for plane in case.hu])
-        yield replace(case, hu=grey_as_hu(grey))
-    yield from _ma20(root / "ma20", grey_as_hu)
 
 
 def sirm_cases(folder: Path) -> Iterator[Case]:
@@ -211,13 +198,13 @@ def _medseg(folder: Path) -> Iterator[Case]:
         yield Case(f"medseg-{number}", patient, hu, lung, infection, knows_kinds=True, spacing_zyx_mm=spacing)
 
 
-def _ma20(folder: Path, as_hu: Callable[[NDArray[np.generic]], NDArray[np.int16]] = restored_hu) -> Iterator[Case]:
+def _ma20(folder: Path) -> Iterator[Case]:
     paths = sorted(folder.glob("*_image.nii.gz"))
     if not paths:
         raise BadConfiguration(f"{folder} holds no *_image.nii.gz; unpack the COVID-19-CT-Seg stacks there.")
     for path in paths:
         name = path.name.removesuffix("_image.nii.gz")
-        hu = as_hu(_read(path))
+        hu = restored_hu(_read(path))
         lung = _read(folder / f"{name}_lung.nii.gz").astype(np.uint8)
         infection = _read(folder / f"{name}_infection.nii.gz").astype(np.uint8)
         # radiopaedia_A_thin and radiopaedia_D1 are patients A and D.

@@ -18,8 +18,6 @@ BATCH = 16
 #: Tiles an edge; the highest bin of a tile's histogram, as multiples of the mean bin.
 TILES, CLIP_LIMIT = 8, 7.0
 GREYS = 256
-#: Window of MedSeg's volumes, whose soft tissue is cut off at its end.
-SHOWN_HU = (-1350.0, 150.0)
 Grey = NDArray[np.uint8]
 
 
@@ -38,19 +36,6 @@ def equalised(plane: Grey) -> Grey:
     first = curves[above[:, None], left, plane] * (1 - across) + curves[above[:, None], right, plane] * across
     second = curves[below[:, None], left, plane] * (1 - across) + curves[below[:, None], right, plane] * across
     return np.asarray(np.rint(first * (1 - down) + second * down), np.uint8)
-
-
-def shown_grey(plane: NDArray[np.int16]) -> Grey:
-    """A plane in HU (y, x) as a viewer shows it; its edges are filled up with black to the next multiple of 8."""
-    low, high = SHOWN_HU
-    grey = (np.clip(plane.astype(np.float32), low, high) - low) * ((GREYS - 1) / (high - low))
-    return np.pad(np.rint(grey).astype(np.uint8), [(0, -edge % TILES) for edge in plane.shape])
-
-
-def grey_as_hu(grey: NDArray[np.generic]) -> NDArray[np.int16]:
-    """Grey values spread over the networks' window as if they were HU; they tell bright from dark, not density."""
-    low, high = WINDOW_HU
-    return np.asarray(np.rint(low + np.asarray(grey, np.float32) * ((high - low) / (GREYS - 1))), np.int16)
 
 
 def restored_hu(grey: NDArray[np.generic]) -> NDArray[np.int16]:

@@ -66,16 +66,16 @@ def test_cross_validations_stand_beside_the_paper(cards, results: Path, tmp_path
         "lung_pixels": dict.fromkeys(shares, 100),
         "infected_pixels": {case: {"found": found, "true": true} for case, (found, true) in shares.items()},
     }
-    (results / "ma-tiny.json").write_text(json.dumps({**tiny, **stacks, "members": 2}))
+    (results / "ma-tiny.json").write_text(json.dumps({**tiny, **stacks}))
     binary = {**tiny, "name": "tiny-binary", "pooled": {"any": metrics}}
     (results / "sirm-tiny-binary.json").write_text(json.dumps(binary))
     report.write_report(tmp_path / "evaluation.md")
     text = (tmp_path / "evaluation.md").read_text()
     assert "| tiny (here) | 0.8125 | 0.75 |" in text
-    assert "| tiny-binary (here) | 0.8125 | 0.75 | – | – | – | 1 | 5 |" in text
+    assert "| tiny-binary (here) | 0.8125 | 0.75 | – | – | – | 5 |" in text
     assert "| SegNet (Saood and Hatem) | 0.703 |" in text
     pearson = np.corrcoef([10, 20, 25, 6], [20, 20, 50, 0])[0, 1]
-    assert f"| tiny (here) | 0.75 | 0.5 | 0.8125 | {pearson:.4f} | 33.3 | 2 | 5 |" in text
+    assert f"| tiny (here) | 0.75 | 0.5 | 0.8125 | {pearson:.4f} | 33.3 | 5 |" in text
     assert "| Bifurcated (Yazdekhasty et al.) | 0.768 |" in text
 
 

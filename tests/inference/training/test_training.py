@@ -19,7 +19,7 @@ from inference.training.datasets import Case, real_cases, sirm_cases
 from inference.training.fit import bar, load_what_fits
 from inference.training.loop import fit, train
 from inference.training.losses import loss_of, median_frequency_weights
-from inference.training.samples import Samples, truth_of
+from inference.training.samples import truth_of
 
 
 def disk_case(name: str, seed: int) -> Case:
@@ -104,56 +104,6 @@ def test_cross_validation_may_take_the_threshold_of_the_validation_patients(
     result = crossval.cross_validate(chooses, "cpu")
     assert result["thresholds"] == [0.9, 0.9]
     assert result["dice"]["a"] == pytest.approx(result["dice_by_threshold"]["a"]["0.9"], abs=0.02)
-
-
-def test_cross_validation_may_look_at_cases_as_equalised_pictures_too(
-    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cases = [disk_case(name, seed) for seed, name in enumerate("abcd")]
-    pictures = [replace(case, hu=np.full_like(case.hu, -700)) for case in cases[:3]]
-    monkeypatch.setattr(crossval, "cases_of", lambda *_: iter(cases))
-    monkeypatch.setattr(crossval, "equalised_cases", lambda _: iter(pictures))
-
-    def shares(_network: object, samples: Samples, *_: object, mirrored: bool) -> torch.Tensor:
-        brightest = samples.hu.float().flatten(1).max(dim=1).values
-        share = torch.where(brightest > -400, 0.9, 0.3)[:, None, None, None].expand(-1, 1, *samples.hu.shape[1:])
-        return torch.cat([1 - share, share, torch.zeros_like(share)], dim=1)
-
-    monkeypatch.setattr(crossval, "predicted_shares", shares)
-    both = replace(config, datasets="anywhere", folds=4, steps=2, validate_every=2, equalised_view=True)
-    result = crossval.cross_validate(both, "cpu")
-    # The mean of 0.9 and 0.3 is above 0.5, not above 0.65; a case without a picture is seen twice as it is.
-    assert result["dice_by_threshold"]["a"]["0.5"] > 0
-    assert result["dice_by_threshold"]["a"]["0.65"] == 0
-    assert result["dice_by_threshold"]["d"]["0.65"] > 0
-
-
-def test_several_networks_a_fold_hold_back_different_patients_and_are_averaged(
-    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cases = [disk_case(name, seed) for seed, name in enumerate("abcdefgh")]
-    monkeypatch.setattr(crossval, "cases_of", lambda *_: iter(cases))
-    trained: list[tuple[str, set[str], set[str]]] = []
-
-    def fake_fit(part: TrainingConfig, training: list[Case], validation: list[Case], *_: object) -> None:
-        trained.append((part.name, {case.name for case in training}, {case.name for case in validation}))
-
-    def shares(network: float, samples: Samples, *_: object, mirrored: bool) -> torch.Tensor:
-        share = torch.full((len(samples.hu), 1, *samples.hu.shape[1:]), network)
-        return torch.cat([1 - share, share, torch.zeros_like(share)], dim=1)
-
-    monkeypatch.setattr(crossval, "fit", fake_fit)
-    monkeypatch.setattr(crossval, "best_network", lambda part, _: 0.3 if part.name.endswith("-1") else 0.8)
-    monkeypatch.setattr(crossval, "predicted_shares", shares)
-    result = crossval.cross_validate(replace(config, datasets="anywhere", folds=2, members=2), "cpu")
-    assert [name for name, *_ in trained] == ["tiny-fold0", "tiny-fold0-1", "tiny-fold1", "tiny-fold1-1"]
-    for (_, training, held_back), (_, others, held_back_there) in (trained[:2], trained[2:]):
-        assert not training & held_back
-        assert not held_back & held_back_there
-        assert held_back == others
-        assert len(held_back | held_back_there) == 4
-    # (0.8 + 0.3) / 2
-    assert all(dice["0.5"] > 0 == dice["0.6"] for dice in result["dice_by_threshold"].values())
 
 
 def test_contrast_is_changed_as_far_as_configured() -> None:
