@@ -2,6 +2,7 @@
 
 import gc
 import os
+import warnings
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter
@@ -16,6 +17,9 @@ from portal.api.bodies import sorry_without_room  # noqa: E402
 from portal.api.routing import websocket_urlpatterns  # noqa: E402
 from portal.jobs.consumers import InferenceConsumer  # noqa: E402
 from portal.jobs.doorbell import INFERENCE_CHANNEL  # noqa: E402
+
+# Static files and masks are small and quickest in one piece; what is large streams (portal/dicom/web/multipart.py).
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 # What is loaded by now stays for ever. Looked through at every collection, it would cost requests half a second.
 gc.freeze()
