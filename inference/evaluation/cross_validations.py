@@ -39,14 +39,7 @@ def ma_part() -> list[str]:
     if not results:
         return []
     rows = [
-        [
-            f"{r['name']} (here)",
-            r["mean"]["any"],
-            _of_coronacases(r),
-            r["pooled"]["any"]["dice"],
-            *_poir(r),
-            r["steps"],
-        ]
+        [f"{r['name']} (here)", r["mean"]["any"], _of_coronacases(r), r["pooled"]["any"]["dice"], *_poir(r), r["steps"]]
         for r in results
     ]
     rows += [[name, figure, *[None] * 5] for name, figure in papers.MA.items()]

@@ -10,7 +10,6 @@ import numpy as np
 
 from inference.catalogue import DEFAULT_PIPELINE, pipeline_named
 from inference.evaluation.held_out import bare_reading
-from inference.geometry import Geometry
 from inference.io import Reading, read_input
 from inference.labels import INFECTED_LABELS, InfectionLabel
 from inference.metrics import Confusion
@@ -20,7 +19,7 @@ from inference.progress import Progress
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases
 from inference.training.effusions import with_effusion
-from inference.volume import Mask, Volume
+from inference.volume import Mask
 
 RESULT = Path(__file__).parent / "results" / "effusion.json"
 #: Of the fluid and of the phantoms; training uses others.
@@ -83,6 +82,5 @@ def _scans(config: TrainingConfig, dry_scans: Iterable[Path]) -> Iterator[tuple[
 
 
 def _as_scan(case: Case) -> tuple[Reading, Mask]:
-    geometry = Geometry(case.hu.shape, case.spacing_zyx_mm)
-    labels = case.infection if case.infection is not None else np.zeros_like(case.lung)
-    return bare_reading(Volume(case.hu, geometry)), Mask(labels, geometry)
+    volume = case.volume
+    return bare_reading(volume), Mask(case.marked, volume.geometry)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from inference.catalogue import PipelineEntry, catalogue, chosen
-from inference.geometry import Geometry
 from inference.io import Reading, SeriesHeader, SeriesKind
 from inference.labels import INFECTED_LABELS, InfectionLabel
 from inference.metrics import Confusion, hd95_mm, mape_percent, pearson_r
@@ -78,9 +77,8 @@ def bare_reading(volume: Volume) -> Reading:
 
 def real_row(case: Case, run: Run) -> dict[str, Any]:
     """Everything about one stack: metrics of lung, infection and each kind its readers told apart, and PoIR."""
-    geometry = Geometry(case.hu.shape, case.spacing_zyx_mm)
-    analysis = run(Volume(case.hu, geometry))
-    truth = case.infection if case.infection is not None else np.zeros_like(case.lung)
+    analysis = run(case.volume)
+    truth = case.marked
     lung_truth = (case.lung > 0) | (truth > 0)
     kinds = analysis.masks.infection.labels
     pairs = {

@@ -1,7 +1,7 @@
 """Slices that two readers marked: COVID-19-CT-Seg's Radiopaedia stacks are slices of MedSeg volumes."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,20 +25,29 @@ PAIRS = (
 EDGE, LEAST_CORRELATION = 48, 0.95
 
 
-def paired_cases(cases: Mapping[str, Case]) -> Iterator[tuple[Case, Case]]:
-    """Each of `PAIRS` whose cases are there as two cases of the same slices, both on the stack's grid.
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """A stack and the whole volume it was cut from, with the numbers (n,) of the slices that are the same."""
+
+    stack: Case
+    volume: Case
+    of_stack: NDArray[np.intp]
+    of_volume: NDArray[np.intp]
+
+    def same_slices(self) -> tuple[Case, Case]:
+        """Stack and volume, these slices alone, both on the stack's grid."""
+        return slices_of(self.stack, self.of_stack), slices_of(self.volume, self.of_volume)
+
+
+def paired(cases: Mapping[str, Case]) -> Iterator[Pair]:
+    """Each of `PAIRS`.
 
     Of a stack's slice the likest one of the volume is taken; a slice that resembles none is left out of both.
     """
-    for stack, volume in PAIRS:
-        if stack in cases and volume in cases:
-            yield _same_slices(cases[stack], cases[volume])
-
-
-def _same_slices(stack: Case, volume: Case) -> tuple[Case, Case]:
-    likeness = (_pattern(stack.hu) @ _pattern(volume.hu).T).max(dim=1)
-    shown = (likeness.values >= LEAST_CORRELATION).numpy()
-    return _slices_of(stack, np.flatnonzero(shown)), _slices_of(volume, likeness.indices.numpy()[shown])
+    for stack, volume in ((cases[stack], cases[volume]) for stack, volume in PAIRS):
+        likeness = (_pattern(stack.hu) @ _pattern(volume.hu).T).max(dim=1)
+        shown = (likeness.values >= LEAST_CORRELATION).numpy()
+        yield Pair(stack, volume, np.flatnonzero(shown), likeness.indices.numpy()[shown])
 
 
 def _pattern(hu: NDArray[np.int16]) -> Tensor:
@@ -48,11 +57,11 @@ def _pattern(hu: NDArray[np.int16]) -> Tensor:
     return coarse / coarse.norm(dim=1, keepdim=True)
 
 
-def _slices_of(case: Case, numbers: NDArray[np.intp]) -> Case:
-    infection = np.zeros_like(case.lung) if case.infection is None else case.infection
+def slices_of(case: Case, numbers: NDArray[np.intp]) -> Case:
+    """Some slices of a case on the grid of the stacks, which is that of the networks."""
     return replace(
         case,
         hu=resized_hu(case.hu[numbers])[:, 0].round().numpy().astype(np.int16),
         lung=resized_labels(case.lung[numbers]).numpy(),
-        infection=resized_labels(infection[numbers]).numpy(),
+        infection=resized_labels(case.marked[numbers]).numpy(),
     )

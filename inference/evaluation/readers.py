@@ -1,7 +1,6 @@
 """How far two readers agree on the same slices: what no measurement judged by one of them can be asked to surpass."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ import numpy as np
 
 from inference.catalogue import DEFAULT_PIPELINE, PipelineEntry, pipeline_named
 from inference.evaluation.held_out import bare_reading, rounded
-from inference.evaluation.pairs import paired_cases
-from inference.geometry import Geometry
+from inference.evaluation.pairs import paired, slices_of
 from inference.labels import INFECTED_LABELS
 from inference.metrics import Confusion, hd95_mm, mape_percent, pearson_r
 from inference.pipeline import analyse, load_segmenter
@@ -20,7 +18,6 @@ from inference.segmenters import Segmenter
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases
 from inference.training.samples import truth_of
-from inference.volume import Volume
 from inference.volumetry import poi_percent
 
 RESULT = Path(__file__).parent / "results" / "readers.json"
@@ -36,9 +33,16 @@ def evaluate_readers(config: TrainingConfig) -> dict[str, Any]:
         BadConfiguration: data are missing.
     """
     cases = {case.name: case for case in real_cases(Path(config.datasets))}
-    rows = [_compared(judge, judged) for judge, judged in paired_cases(cases)]
-    judged, judge = ([row[name] for row in rows] for name in ("poi_percent", "true_poi_percent"))
     entry = pipeline_named(DEFAULT_PIPELINE)
+    segmenter = load_segmenter(entry, "auto")
+    rows, pipeline_rows = [], []
+    for pair in paired(cases):
+        stack, volume = pair.same_slices()
+        rows.append(_compared(stack, volume))
+        if pair.volume.patient in config.test:
+            found = slices_of(_found(pair.volume, entry, segmenter), pair.of_volume)
+            pipeline_rows += [_compared(judge, found) for judge in (stack, volume)]
+    judged, judge = ([row[name] for row in rows] for name in ("poi_percent", "true_poi_percent"))
     result = {
         "pairs": rows,
         "summary": {
@@ -46,32 +50,17 @@ def evaluate_readers(config: TrainingConfig) -> dict[str, Any]:
             "poir_r": rounded(pearson_r(judged, judge)),
             "poir_mape_percent": rounded(mape_percent(judged, judge), 1),
         },
-        "pipeline": {
-            "version": entry.version,
-            "sha256": entry.sha256,
-            "pairs": _pipeline_judged(entry, {n: case for n, case in cases.items() if case.patient in config.test}),
-        },
+        "pipeline": {"version": entry.version, "sha256": entry.sha256, "pairs": pipeline_rows},
     }
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     return result
 
 
-def _pipeline_judged(entry: PipelineEntry, cases: Mapping[str, Case]) -> list[dict[str, Any]]:
-    segmenter = load_segmenter(entry, "auto")
-    rows = []
-    for stack, volume in paired_cases(cases):
-        found = _found(cases[volume.name], entry, segmenter)
-        ((_, judged),) = paired_cases({stack.name: cases[stack.name], volume.name: found})
-        rows += [_compared(judge, replace(judged, name=entry.name)) for judge in (stack, volume)]
-    return rows
-
-
 def _found(case: Case, entry: PipelineEntry, segmenter: Segmenter) -> Case:
     """A case with a pipeline's masks in place of its reader's."""
-    volume = Volume(case.hu, Geometry(case.hu.shape, case.spacing_zyx_mm))
-    masks = analyse(bare_reading(volume), entry, segmenter, Progress()).masks
-    infection = np.where(np.isin(masks.infection.labels, INFECTED_LABELS), masks.infection.labels, 0)
-    return replace(case, lung=(masks.lung.labels > 0).astype(np.uint8), infection=infection.astype(np.uint8))
+    masks = analyse(bare_reading(case.volume), entry, segmenter, Progress()).masks
+    lung, infection = masks.lung.labels > 0, np.isin(masks.infection.labels, INFECTED_LABELS)
+    return replace(case, name=entry.name, lung=lung.astype(np.uint8), infection=infection.astype(np.uint8))
 
 
 def _compared(judge: Case, judged: Case) -> dict[str, Any]:

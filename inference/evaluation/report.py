@@ -39,8 +39,7 @@ READERS_COLUMNS = {
 READERS_SUMMARY = {
     "lung_dice": "Lung Dice, mean of stacks",
     "infection_dice": "Infection Dice, mean of stacks",
-    "poir_r": "PoIR, Pearson r",
-    "poir_mape_percent": "PoIR, mAPE (%)",
+    **{key: NAMES[key] for key in ("poir_r", "poir_mape_percent")},
 }
 #: Kinds that readers of the held-out cases told apart.
 SHOWN_KINDS = ("ground_glass", "consolidation")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.evaluation.pairs import paired_cases
+from inference.evaluation.pairs import paired
 from inference.preprocess.slices import WINDOW_HU
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases
@@ -22,7 +22,7 @@ def evaluate_restoration(config: TrainingConfig) -> dict[str, Any]:
         BadConfiguration: data are missing.
     """
     cases = {case.name: case for case in real_cases(Path(config.datasets))}
-    result = {stack.name: _compared(stack, volume) for stack, volume in paired_cases(cases)}
+    result = {pair.stack.name: _compared(*pair.same_slices()) for pair in paired(cases)}
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     return result
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import NoLungs
-from inference.geometry import Geometry
 from inference.metrics import Confusion
 from inference.preprocess.chest import Chest
 from inference.preprocess.lungs import clean_lungs
@@ -17,7 +16,7 @@ from inference.progress import ignore_progress
 from inference.segmenters.hu_baseline import HuBaseline
 from inference.training.config import TrainingConfig
 from inference.training.datasets import Case, real_cases
-from inference.volume import Mask, Volume
+from inference.volume import Mask
 
 RESULT = Path(__file__).parent / "results" / "thresholds.json"
 LEVELS_HU = tuple(range(-800, 1, 50))
@@ -51,7 +50,7 @@ def _best(cases: Sequence[Case], dice: Callable[[Case, float], float]) -> dict[s
 
 
 def _lung_dice(case: Case, level: float) -> float:
-    volume = Volume(case.hu, Geometry(case.hu.shape, case.spacing_zyx_mm))
+    volume = case.volume
     baseline = HuBaseline(level, level)
     probability = baseline.lung_probability(volume, ignore_progress)
     try:
@@ -62,16 +61,14 @@ def _lung_dice(case: Case, level: float) -> float:
 
 
 def _infection_dice(case: Case, level: float) -> float:
-    volume = Volume(case.hu, Geometry(case.hu.shape, case.spacing_zyx_mm))
+    volume = case.volume
     lung = Mask(_lung_of(case).astype(np.uint8), volume.geometry)
     kinds = HuBaseline(0.0, level).infection_kinds(volume, lung, ignore_progress)
-    truth = case.infection if case.infection is not None else np.zeros_like(case.lung)
-    return _dice(kinds > 0, truth > 0)
+    return _dice(kinds > 0, case.marked > 0)
 
 
 def _lung_of(case: Case) -> NDArray[np.bool_]:
-    infected = case.infection if case.infection is not None else np.zeros_like(case.lung)
-    inside: NDArray[np.bool_] = (case.lung > 0) | (infected > 0)
+    inside: NDArray[np.bool_] = (case.lung > 0) | (case.marked > 0)
     return inside
 
 

@@ -16,7 +16,6 @@ from inference.candidates import PATCH_EDGE, CandidateJudge, candidates_in, patc
 from inference.catalogue import pipeline_named
 from inference.device import Device
 from inference.errors import BadConfiguration
-from inference.geometry import Geometry
 from inference.networks.classifier import candidate_classifier
 from inference.pipeline import load_segmenter
 from inference.progress import ignore_progress
@@ -24,7 +23,7 @@ from inference.training.config import TrainingConfig
 from inference.training.datasets import Case
 from inference.training.fit import Fit, state_of
 from inference.training.layouts import marked_cases, split
-from inference.volume import Mask, Volume
+from inference.volume import Mask
 
 #: Whose candidates are judged.
 FINDERS = ("unet2d", "hu-baseline")
@@ -54,11 +53,10 @@ def candidates_of(cases: Iterable[Case], finders_named: Sequence[str] = FINDERS)
     patches, infected, pixels, true_pixels = [], [], [], []
     missed = 0
     for case in cases:
-        geometry = Geometry(case.hu.shape, case.spacing_zyx_mm)
-        truth = case.infection if case.infection is not None else np.zeros_like(case.lung)
-        lung = Mask(((case.lung > 0) | (truth > 0)).astype(np.uint8), geometry)
+        volume, truth = case.volume, case.marked
+        lung = Mask(((case.lung > 0) | (truth > 0)).astype(np.uint8), volume.geometry)
         for finder in finders:
-            kinds = finder.infection_kinds(Volume(case.hu, geometry), lung, ignore_progress)
+            kinds = finder.infection_kinds(volume, lung, ignore_progress)
             kinds[lung.labels == 0] = 0
             missed += int(np.count_nonzero(truth))
             for z in np.flatnonzero(kinds.any(axis=(1, 2))):

@@ -12,10 +12,12 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from inference.errors import BadConfiguration
+from inference.geometry import Geometry
 from inference.labels import InfectionLabel
 from inference.phantom import Acquisition, PhantomPatient
 from inference.training.config import ON_SIRM, Task
 from inference.training.equalised import restored_hu
+from inference.volume import Volume
 
 #: MedSeg volume -> patient; the letters are those of the Radiopaedia cases of Ma et al.
 MEDSEG_PATIENTS = {"1": "I", "2": "A", "3": "A", "4": "H", "6": "D", "7": "E", "9": "G"}
@@ -51,6 +53,16 @@ class Case:
     is_stack: bool = True
     #: Edge lengths of a voxel; for sets that state none, what scans of their kind have.
     spacing_zyx_mm: tuple[float, float, float] = (5.0, 1.4, 1.4)
+
+    @property
+    def volume(self) -> Volume:
+        """The CT as pipelines take it."""
+        return Volume(self.hu, Geometry(self.hu.shape, self.spacing_zyx_mm))
+
+    @property
+    def marked(self) -> NDArray[np.uint8]:
+        """Infection labels; nothing is marked where nobody looked."""
+        return np.zeros_like(self.lung) if self.infection is None else self.infection
 
 
 def real_cases(root: Path) -> Iterator[Case]:

@@ -88,7 +88,7 @@ def truth_of(case: Case, task: Task) -> NDArray[np.uint8]:
     Effusion is no infection; only for `kinds` it is a label beside them, for `binary` one with them, and for
     `effusion` the one there is. For `lung-infection`: 1 lung, 2 infected.
     """
-    infection = np.zeros_like(case.lung) if case.infection is None else case.infection
+    infection = case.marked
     if task == "lung":
         return ((case.lung > 0) | (infection > 0)).astype(np.uint8)
     if task == "effusion":

@@ -43,7 +43,8 @@ def cases(monkeypatch: pytest.MonkeyPatch) -> dict[str, Case]:
 
 
 def test_slices_are_matched_by_their_likeness_and_strangers_left_out(cases: dict[str, Case]) -> None:
-    ((stack, volume),) = pairs.paired_cases(cases)
+    (pair,) = pairs.paired(cases)
+    stack, volume = pair.same_slices()
     assert len(stack.hu) == len(volume.hu) == 2
     np.testing.assert_array_equal(stack.hu, volume.hu)
     np.testing.assert_array_equal(volume.hu, cases["volume"].hu[[3, 1]])
